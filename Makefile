@@ -1,0 +1,31 @@
+# 用法 / usage: make start, make start LANGUAGE=en, make start PYTHON=python3.11
+
+PYTHON ?= python3
+VENV_PYTHON = .venv/bin/python
+# LANGUAGE counts only when given to make: many systems set a variable of this name for other purposes.
+START = $(PYTHON) -m course_lib.start $(if $(findstring command,$(origin LANGUAGE)),--language $(LANGUAGE))
+
+.PHONY: help start install test lessons bench
+
+help:  ## 显示本说明 / show this help
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+start:  ## 安装并打开第一课 / install, and open the first lesson
+	@$(START)
+
+install:  ## 只安装 / only install
+	@$(START) --install-only
+
+test: tools  ## 运行全部测试 / run every test
+	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m pytest
+
+lessons: tools  ## 由 notebooks/src 生成两种语言的课 / build both editions of the lessons from notebooks/src
+	$(VENV_PYTHON) -m course_lib.lessons build
+
+bench: install  ## 测量画一张图的时间 / measure how long a picture takes
+	$(VENV_PYTHON) tests/bench/bench_draw.py
+
+.PHONY: tools
+tools: install
+	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt -c .venv/constraints.txt

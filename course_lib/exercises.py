@@ -1,0 +1,39 @@
+"""Self-checking exercises: each function looks at the learner's result and says whether it is right, or what to try."""
+
+from diffusers import KolorsPipeline
+
+from course_lib import emoji
+from course_lib.judge import judge
+from course_lib.messages import text
+from course_lib.pipeline import Picture
+
+
+def say(right: bool, hint: str, **values: object) -> bool:
+    """Print that the exercise is solved, or its hint; return which."""
+    print(text("exercise_right") if right else text("exercise_not_yet", hint=text(hint, **values)))
+    return right
+
+
+def check_shows(picture: Picture, subject: str, ground: str) -> bool:
+    """Check that the judge sees this subject on this ground."""
+    seen = judge([picture.image])[0]
+    return say((seen.subject, seen.ground) == (subject, ground), "exercise_shows",
+               subject=emoji.name_of(seen.subject), ground=emoji.name_of(seen.ground))
+
+
+def check_same_thing(first: Picture, second: Picture) -> bool:
+    """Check that two pictures differ in their pixels, but show the same subject on the same ground."""
+    if first.image.tobytes() == second.image.tobytes():
+        return say(False, "exercise_same_picture")
+    one, other = judge([first.image, second.image])
+    return say((one.subject, one.ground) == (other.subject, other.ground), "exercise_other_thing",
+               first=emoji.name_of(one.subject), second=emoji.name_of(other.subject))
+
+
+def check_largest(pipe: KolorsPipeline, answer: str) -> bool:
+    """Check which part of the pipeline has the most parameters: "unet", "vae" or "text_encoder"."""
+    counts = {name: sum(weight.numel() for weight in getattr(pipe, name).parameters())
+              for name in ("unet", "vae", "text_encoder")}
+    if answer not in counts:
+        return say(False, "exercise_part", parts=text("list_comma").join(counts))
+    return say(answer == max(counts, key=counts.get), "exercise_smaller", part=answer, count=counts[answer])

@@ -1,0 +1,120 @@
+"""Load Kolors and draw: `load("tiny")` gives diffusers' own KolorsPipeline, `draw` a picture with its settings."""
+
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from diffusers import KolorsPipeline
+from diffusers.utils import logging as diffusers_logging
+from PIL import Image
+from transformers.utils import logging as transformers_logging
+
+from course_lib import emoji, hub
+from course_lib.messages import error, text
+
+SHOWN_BYTES = 30_000  # of one picture in a notebook
+SHOWN_SIZE = 256  # px; smaller pictures are shown enlarged by a whole number, pixel by pixel
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture with what made it: prompt, seed, steps, cfg; a notebook shows it as one PNG and one line of text."""
+
+    image: Image.Image
+    caption: str
+    seconds: float = field(default=0.0, compare=False)
+
+    def save(self, path: str | Path) -> Path:
+        """Write the picture as PNG and return its path; LessonError where that place cannot be written."""
+        path = Path(path)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.image.save(path, format="PNG")
+        except OSError as cause:
+            raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
+        return path
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        return {"image/png": to_png(enlarge(self.image)), "text/plain": self.caption}
+
+
+def enlarge(image: Image.Image) -> Image.Image:
+    """Enlarge a small picture by a whole number of times, so that every pixel stays one sharp square."""
+    times = max(1 if image.width > 2 * SHOWN_SIZE else 2, SHOWN_SIZE // max(image.size))
+    return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
+
+
+def to_png(image: Image.Image) -> bytes:
+    """Return a picture as a PNG file's bytes, in 128 colours where full colour is too much for a notebook."""
+    content = encode_png(image)
+    return content if len(content) <= SHOWN_BYTES else encode_png(image.quantize(128))
+
+
+def encode_png(image: Image.Image) -> bytes:
+    """Return a picture as the bytes of a PNG file."""
+    content = io.BytesIO()
+    image.save(content, format="PNG", optimize=True)
+    return content.getvalue()
+
+
+def load(name: str = "tiny") -> KolorsPipeline:
+    """Load a model as diffusers' KolorsPipeline, its files checked first; LessonError for an unknown or damaged one."""
+    folder = hub.fetch(name)
+    for logging in (diffusers_logging, transformers_logging):
+        logging.disable_progress_bar()  # a bar that ends within a second tells nothing
+    pipe = KolorsPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+    pipe.set_progress_bar_config(disable=True)
+    return pipe
+
+
+def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, cfg: float = 5.0,
+         negative_prompt: str = "") -> Picture:
+    """Draw one picture, always the same for one prompt, seed, steps and cfg; LessonError for what cannot be drawn."""
+    check_prompt(prompt)
+    check_range("seed", seed, 0, 2**64 - 1)
+    check_range("steps", steps, 1, pipe.scheduler.config.num_train_timesteps)
+    check_range("cfg", cfg, 0, 100)
+    started = time.perf_counter()
+    image = draw_batch(pipe, [prompt], seeds=[seed], steps=steps, cfg=cfg, negative_prompt=negative_prompt)[0]
+    caption = text("picture_caption", prompt=prompt.strip(), width=image.width, height=image.height,
+                   seed=seed, steps=steps, cfg=cfg)
+    return Picture(image, caption, time.perf_counter() - started)
+
+
+def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[int], steps: int = 25, cfg: float = 5.0,
+               negative_prompt: str = "") -> list[Image.Image]:
+    """Draw one picture for each prompt and seed in one run; each seed's start noise is drawn on the CPU on its own."""
+    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
+    return pipe(list(prompts), negative_prompt=[negative_prompt] * len(prompts), num_inference_steps=steps,
+                guidance_scale=cfg, generator=generators).images
+
+
+def check_range(name: str, value: float, low: int, high: int) -> None:
+    """Answer a setting outside its bounds with a LessonError."""
+    if not low <= value <= high:
+        raise error("setting_wrong", name=name, value=value, low=low, high=high)
+
+
+def check_prompt(prompt: str) -> None:
+    """Answer a prompt that Tiny Kolors cannot draw: LessonError if it is empty or names none of its 64 subjects."""
+    if not prompt.strip():
+        raise error("prompt_empty")
+    named = emoji.read_prompt(prompt)
+    if named.subject is None:
+        known = emoji.list_names()
+        raise error("subject_unknown", prompt=prompt.strip(), count=len(known), known=text("list_comma").join(known))
+    if named.unknown:
+        print(text("words_unknown", words=text("list_comma").join(named.unknown)))
+
+
+def show_sheet(pictures: Sequence[Picture], columns: int = 5) -> Picture:
+    """Lay pictures side by side into one, with the caption of each on a line of its own."""
+    width, height = pictures[0].image.size
+    rows = -(-len(pictures) // columns)
+    sheet = Image.new("RGB", (columns * (width + 2) - 2, rows * (height + 2) - 2), "white")
+    for number, picture in enumerate(pictures):
+        sheet.paste(picture.image, (number % columns * (width + 2), number // columns * (height + 2)))
+    return Picture(sheet, "\n".join(picture.caption for picture in pictures))

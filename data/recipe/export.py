@@ -1,0 +1,153 @@
+"""Stage 4: write what was trained as a diffusers folder, and measure it: scores, contact sheet, curve, model card."""
+
+import json
+import random
+import shutil
+from pathlib import Path
+
+import matplotlib
+import numpy as np
+import torch
+from diffusers import AutoencoderKL, KolorsPipeline
+from diffusers.pipelines.kolors import ChatGLMTokenizer
+from PIL import Image
+from safetensors.torch import save_file
+
+from course_lib import emoji, hub
+from course_lib.judge import border_ground, judge
+from course_lib.pipeline import draw_batch
+from data.recipe import unet, vae
+from data.recipe.common import HERE
+
+matplotlib.use("Agg")
+from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen first
+
+CARDS = HERE / "cards"  # the texts of the model cards, their figures left open
+CARD = "card"  # folder of the model folder with the scores, the contact sheet and the curve
+SCORED_BATCH = 50
+
+
+def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, model: torch.nn.ModuleDict, folder: Path) -> None:
+    """Save the pipeline as KolorsPipeline.from_pretrained opens it; the UNet as float16, which halves the file.
+
+    The text encoder stays float32: transformers loads it in the type it was saved in, while diffusers loads the rest in
+    float32, and the two must agree.
+    """
+    pipe = KolorsPipeline(vae=coder.cpu(), text_encoder=model["text_encoder"].cpu(), tokenizer=tokenizer,
+                          unet=model["unet"].cpu().half(), scheduler=unet.build_scheduler(),
+                          force_zeros_for_empty_prompt=False)
+    for part in ("vae", "text_encoder", "tokenizer", "unet", "scheduler"):
+        shutil.rmtree(folder / part, ignore_errors=True)
+    pipe.save_pretrained(folder, safe_serialization=True)
+
+
+def export_judge(net: torch.nn.Module, folder: Path) -> None:
+    """Save the judge's weights as float16 safetensors."""
+    folder.mkdir(parents=True, exist_ok=True)
+    weights = {name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
+               for name, tensor in net.cpu().state_dict().items()}
+    save_file(weights, folder / "judge.safetensors")
+
+
+def write_prompt(subject: str, style: str, ground: str, language: str, rng: random.Random) -> str:
+    """Write a prompt that names subject, style and ground, in zh or en."""
+    row = emoji.subjects()[subject]
+    style_word, ground_word = emoji.STYLES[style][language == "en"][0], emoji.GROUNDS[ground][language == "en"][0]
+    if language == "zh":
+        return f"一{row['measure']}{rng.choice(row['zh'])}，{style_word}，{ground_word}背景"
+    return f"a {rng.choice(row['en'])}, {style_word}, {ground_word} background"
+
+
+def choose_prompts(count: int, seed: int = 7) -> list[tuple[str, str, emoji.Named]]:
+    """Choose prompts over all subjects, grounds and the two base styles -> (language, prompt, what it names)."""
+    rng = random.Random(f"{seed} prompts")
+    chosen = []
+    for number in range(count):
+        named = emoji.Named(rng.choice(list(emoji.subjects())), rng.choice(emoji.BASE_STYLES),
+                            rng.choice(list(emoji.GROUNDS)))
+        language = ("zh", "en")[number % 2]
+        chosen.append((language, write_prompt(named.subject, named.style, named.ground, language, rng), named))
+    return chosen
+
+
+def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps: int = 25) -> dict[str, float]:
+    """Draw `count` prompts with fixed seeds -> shares (0 to 1) of what the judge, and the border pixels, find right."""
+    prompts = choose_prompts(count)
+    pictures = []
+    for start in range(0, count, SCORED_BATCH):
+        part = [prompt for _, prompt, _ in prompts[start:start + SCORED_BATCH]]
+        pictures += draw_batch(pipe, part, seeds=range(start, start + len(part)), steps=steps, cfg=cfg)
+    verdicts = judge(pictures)
+    hits = {"subject": [], "style": [], "ground": [], "ground_by_border": []}
+    for (_, _, named), verdict, picture in zip(prompts, verdicts, pictures):
+        for part in ("subject", "style", "ground"):
+            hits[part].append(getattr(verdict, part) == getattr(named, part))
+        hits["ground_by_border"].append(border_ground(picture) == named.ground)
+    scores = {part: round(float(np.mean(values)), 4) for part, values in hits.items()}
+    for language in ("zh", "en"):
+        chosen = [number for number, (spoken, _, _) in enumerate(prompts) if spoken == language]
+        scores[f"subject_{language}"] = round(float(np.mean([hits["subject"][number] for number in chosen])), 4)
+    return scores
+
+
+def draw_sheet(pipe: KolorsPipeline, columns: int = 16) -> Image.Image:
+    """Draw every subject in both base styles, noto above flat, grounds in turn, seed 0: one contact sheet."""
+    subjects, grounds = list(emoji.subjects()), list(emoji.GROUNDS)
+    size = emoji.PICTURE_SIZE
+    sheet = Image.new("RGB", (columns * size, 2 * len(subjects) // columns * size))
+    for row, start in enumerate(range(0, len(subjects), columns)):
+        for line, style in enumerate(emoji.BASE_STYLES):
+            prompts = [write_prompt(subject, style, grounds[(start + number) * 3 % 10], "zh", random.Random(0))
+                       for number, subject in enumerate(subjects[start:start + columns])]
+            for number, picture in enumerate(draw_batch(pipe, prompts, seeds=[0] * len(prompts))):
+                sheet.paste(picture, (number * size, (2 * row + line) * size))
+    return sheet
+
+
+def draw_curve(runs: Path, path: Path) -> None:
+    """Plot the training logs: the VAE's error and the UNet's loss against the step."""
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
+    for axis, name, column in ((axes[0], "vae", "error"), (axes[1], "unet", "loss")):
+        records = [json.loads(line) for line in (runs / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
+        axis.plot([record["step"] for record in records], [record[column] for record in records])
+        axis.set(xlabel="step", ylabel=column, title=name, yscale="log")
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=90)
+    plt.close(figure)
+
+
+def write_card(pipe: KolorsPipeline, runs: Path, folder: Path) -> dict[str, dict[str, float]]:
+    """Measure the exported model, put scores, contact sheet, curve and logs in its card folder, renew the manifest."""
+    card = folder / CARD
+    card.mkdir(exist_ok=True)
+    scores = {"cfg 5": score_model(pipe), "cfg 1": score_model(pipe, cfg=1.0)}
+    (card / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
+    draw_sheet(pipe).quantize(256).save(card / "contact_sheet.png", optimize=True)
+    draw_curve(runs, card / "curve.png")
+    for name in ("vae", "unet"):
+        shutil.copyfile(runs / f"{name}.jsonl", card / f"{name}.jsonl")
+    write_readme(pipe, scores, folder)
+    hub.write_manifest(folder)
+    return scores
+
+
+def write_readme(pipe: KolorsPipeline, scores: dict[str, dict[str, float]], folder: Path) -> None:
+    """Write the model card, its figures filled in."""
+    table = "\n".join(f"| {part} | " + " | ".join(f"{values[part]:.1%}" for values in scores.values()) + " |"
+                      for part in scores["cfg 5"])
+    parts = {name: sum(weight.numel() for weight in getattr(pipe, name).parameters())
+             for name in ("vae", "text_encoder", "unet")}
+    size = sum(file.stat().st_size for name in (*parts, "tokenizer", "scheduler") for file in (folder / name).iterdir())
+    text = (CARDS / "tiny_kolors.md").read_text(encoding="utf-8").format(
+        size=size / 1e6, subjects=len(emoji.subjects()), count=400, table=table, vocabulary=pipe.tokenizer.vocab_size,
+        vae_steps=vae.STEPS, unet_steps=unet.STEPS, **parts)
+    (folder / "README.md").write_text(text, encoding="utf-8")
+
+
+def write_judge_readme(figures: dict[str, dict[str, float]], folder: Path) -> None:
+    """Write the judge's card, its figures filled in."""
+    table = "\n".join(f"| {name} | " + " | ".join(f"{value:.1%}" for value in values.values()) + " |"
+                      for name, values in figures.items())
+    text = (CARDS / "judge.md").read_text(encoding="utf-8").format(
+        size=(folder / "judge.safetensors").stat().st_size / 1e6, table=table)
+    (folder / "README.md").write_text(text, encoding="utf-8")

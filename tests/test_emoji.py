@@ -1,0 +1,66 @@
+"""Pictures and captions: what a scene says is what its picture and its caption hold."""
+
+import random
+
+import numpy as np
+import pytest
+
+from course_lib import emoji
+
+
+def test_every_subject_has_a_picture_in_every_style():
+    assert len(emoji.subjects()) == 64
+    for subject in emoji.subjects():
+        for style in emoji.STYLES:
+            picture = emoji.subject_picture(subject, style)
+            assert picture.size == (128, 128)
+            assert np.asarray(picture)[..., 3].mean() > 20, (subject, style)
+
+
+def test_no_name_belongs_to_two_subjects():
+    names = [name for row in emoji.subjects().values() for name in row["zh"] + row["en"]]
+    assert len(names) == len(set(names))
+
+
+def test_everyday_words_are_understood():
+    pairs = {"狗": "dog-face", "小狗": "dog-face", "苹果": "red-apple", "红苹果": "red-apple", "瓢虫": "lady-beetle",
+             "dog": "dog-face", "puppy": "dog-face", "ladybugs": "lady-beetle", "章鱼": "octopus",
+             "a football": "soccer-ball", "hotdog": None, "老虎": None}
+    assert {word: emoji.read_prompt(word).subject for word in pairs} == pairs
+
+
+def test_captions_say_what_the_scene_shows():
+    rng = random.Random(3)
+    for _ in range(3000):
+        scene = emoji.random_scene(rng, tuple(emoji.STYLES))
+        words = emoji.caption(scene, rng.choice(("zh", "en")), rng)
+        named = emoji.read_prompt(words)
+        assert named.subject == scene.subject, words
+        assert named.style in (None, scene.style), words
+        assert named.ground in (None, scene.ground), words
+        assert not named.unknown, words
+
+
+def test_words_it_never_learnt_are_found():
+    assert emoji.read_prompt("一只可爱的瓢虫，蓝色背景").unknown == ("可爱",)
+    assert emoji.read_prompt("A cute ladybird on a blue background").unknown == ("cute",)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_compose_puts_the_subject_where_the_scene_says(flip):
+    scene = emoji.Scene("red-heart", "flat", "blue", 48, 10, 4, flip)
+    pixels = np.asarray(emoji.compose(scene)).astype(int)
+    other = np.abs(pixels - emoji.GROUNDS["blue"][2]).sum(axis=2) > 60
+    rows, columns = np.where(other)
+    assert pixels.shape == (64, 64, 3)
+    assert rows.min() >= 4 and rows.max() < 52
+    assert columns.min() >= 10 and columns.max() < 58
+
+
+def test_random_scenes_stay_inside_the_picture():
+    rng = random.Random(0)
+    for _ in range(2000):
+        scene = emoji.random_scene(rng)
+        assert 0 <= scene.left <= 64 - scene.size
+        assert 0 <= scene.top <= 64 - scene.size
+        assert scene.style in emoji.BASE_STYLES

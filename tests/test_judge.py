@@ -1,0 +1,61 @@
+"""The judge on pictures whose content is known, and the model's scores by it and by the border pixels."""
+
+import json
+import random
+
+import pytest
+
+from course_lib import emoji
+from course_lib.judge import WEIGHTS, border_ground, diversity, judge, score
+from data.recipe.export import score_model
+from data.recipe.judge import draw_scenes
+
+
+@pytest.mark.parametrize("held_back", [False, True])
+def test_accuracy_on_composed_pictures(held_back):
+    rng = random.Random("test")
+    scenes = draw_scenes(rng, 600, held_back)
+    verdicts = judge([emoji.compose(scene, emoji.shade(scene.ground, rng)) for scene in scenes])
+    for part, least in (("subject", 0.97), ("style", 0.97), ("ground", 0.97)):
+        right = sum(getattr(verdict, part) == getattr(scene, part) for verdict, scene in zip(verdicts, scenes))
+        assert right / len(scenes) >= least, part
+
+
+def test_the_judge_is_small():
+    assert WEIGHTS.stat().st_size <= 3e6
+
+
+def test_border_pixels_name_the_ground():
+    rng = random.Random("border")
+    scenes = [emoji.random_scene(rng) for _ in range(300)]
+    right = sum(border_ground(emoji.compose(scene, emoji.shade(scene.ground, rng))) == scene.ground for scene in scenes)
+    assert right / len(scenes) >= 0.99
+
+
+def test_score_counts_only_what_prompts_name():
+    dog = emoji.compose(emoji.Scene("dog-face", "flat", "red", 56, 4, 4, False))
+    right = score([dog], ["一只小狗，扁平风格，红色背景"])
+    wrong = score([dog], ["a cat, cartoon style, blue background"])
+    assert (right.subject, right.style, right.ground) == (1.0, 1.0, 1.0)
+    assert (wrong.subject, wrong.style, wrong.ground) == (0.0, 0.0, 0.0)
+    assert score([dog], ["狗"]).style is None
+
+
+def test_diversity_is_zero_for_equal_pictures_and_more_for_others():
+    dog = emoji.compose(emoji.Scene("dog-face", "flat", "red", 56, 4, 4, False))
+    key = emoji.compose(emoji.Scene("key", "noto", "blue", 56, 4, 4, False))
+    assert diversity([dog, dog, dog]) == pytest.approx(0, abs=1e-5)
+    assert diversity([dog, key]) > 0.2
+
+
+def test_the_shipped_model_scores_what_its_card_says(pipe):
+    """Style has no bound yet: the goal is 95 %, the card says how far the shipped weights are from it."""
+    card = json.loads((WEIGHTS.parents[1] / "tiny_kolors" / "card" / "scores.json").read_text(encoding="utf-8"))
+    scores = score_model(pipe)  # 400 prompts, fixed seeds
+    assert scores["subject"] >= 0.80
+    assert scores["ground"] >= 0.95
+    assert scores["ground_by_border"] >= 0.95
+    assert abs(scores["subject_zh"] - scores["subject_en"]) <= 0.05
+    assert card["cfg 1"]["subject"] < card["cfg 5"]["subject"] - 0.1
+    for name, value in card["cfg 5"].items():
+        assert scores[name] == pytest.approx(value, abs=0.02), name

@@ -1,0 +1,98 @@
+"""course_lib stays readable from the bottom up: imports run one way, and each module keeps its private names."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+COURSE = Path(__file__).parent.parent
+# Each module may import those before it.
+ORDER = ["messages", "machine", "hub", "emoji", "pipeline", "judge", "exercises", "lesson_rules", "lessons", "start",
+         "__main__"]
+MODULES = sorted((COURSE / "course_lib").glob("*.py"))
+SOURCES = MODULES + sorted((COURSE / "data").rglob("*.py")) + sorted((COURSE / "notebooks" / "src").glob("*.py"))
+
+
+def imported(tree):
+    """Return the course_lib modules that a syntax tree imports, also inside functions."""
+    names = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            package = "course_lib" if node.level else ""
+            source = ".".join(part for part in (package, node.module) if part)
+            names += [source, *(f"{source}.{alias.name}" for alias in node.names)]
+    return {name.split(".")[1] for name in names if name.startswith("course_lib.") and name.split(".")[1] in ORDER}
+
+
+def backward(name, tree):
+    """Say which imports of the module `name` do not run towards `messages`."""
+    if name == "__init__":
+        allowed = []
+    elif name in ORDER:
+        allowed = ORDER[:ORDER.index(name)]
+    else:
+        return [f"{name} has no place in ORDER"]
+    return [f"{name} imports {other}" for other in sorted(imported(tree)) if other not in allowed]
+
+
+def forbidden(tree):
+    """Say which lines import everything, take another module's private name, or hand a string to a shell."""
+    found = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            found += [f"{node.lineno}: imports {alias.name}" for alias in node.names
+                      if alias.name == "*" or private(alias.name) and node.module != "__future__"]
+        elif isinstance(node, ast.Attribute) and private(node.attr) and isinstance(node.value, ast.Name) \
+                and node.value.id in ORDER:
+            found.append(f"{node.lineno}: uses {node.value.id}.{node.attr}")
+        elif isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) \
+                and (node.value.id, node.attr) in {("os", "system"), ("os", "popen")}:
+            found.append(f"{node.lineno}: uses os.{node.attr}")
+        elif isinstance(node, ast.keyword) and node.arg == "shell":
+            found.append(f"{node.value.lineno}: shell=")
+    return found
+
+
+def private(name):
+    return name.startswith("_") and not name.startswith("__")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.stem)
+def test_imports_run_one_way(path):
+    assert backward(path.stem, ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(COURSE)))
+def test_no_private_names_and_no_shell(path):
+    assert forbidden(ast.parse(path.read_text(encoding="utf-8"))) == []
+
+
+def test_every_module_in_the_order_exists():
+    assert set(ORDER) <= {path.stem for path in MODULES}
+
+
+@pytest.mark.parametrize("name, code", [
+    ("hub", "from . import judge"), ("hub", "from course_lib.judge import judge"), ("hub", "import course_lib.judge"),
+    ("hub", "def late():\n    from .pipeline import load"), ("newcomer", ""),
+    ("__init__", "from .messages import text"),
+])
+def test_a_backward_import_is_seen(name, code):
+    assert backward(name, ast.parse(code))
+
+
+@pytest.mark.parametrize("code", [
+    "from course_lib.messages import *", "from course_lib.start import _numbers",
+    "from course_lib import hub\nhub._read()",
+    "import os\nos.system('ls')", "import os\nos.popen('ls')", "run('ls', shell=True)",
+])
+def test_a_forbidden_line_is_seen(code):
+    assert forbidden(ast.parse(code))
+
+
+def test_start_needs_nothing_but_the_standard_library():
+    """-S leaves out every installed package."""
+    subprocess.run([sys.executable, "-S", "-c", "import course_lib, course_lib.start"], cwd=COURSE, check=True)
