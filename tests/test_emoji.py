@@ -57,6 +57,16 @@ def test_compose_puts_the_subject_where_the_scene_says(flip):
     assert columns.min() >= 10 and columns.max() < 58
 
 
+def test_a_cartoon_has_a_dark_outline_inside_its_place_and_flat_has_none():
+    dark = {}
+    for style in emoji.BASE_STYLES:
+        pixels = np.asarray(emoji.compose(emoji.Scene("red-heart", style, "white", 48, 10, 4, False))).astype(int)
+        rows, columns = np.where(pixels.sum(axis=2) < 3 * 60)
+        dark[style] = len(rows)
+        assert not len(rows) or (rows.min() >= 4 and rows.max() < 52 and columns.min() >= 10 and columns.max() < 58)
+    assert dark["noto"] > 150 and dark["flat"] == 0
+
+
 def test_random_scenes_stay_inside_the_picture():
     rng = random.Random(0)
     for _ in range(2000):

@@ -19,6 +19,12 @@ def compose_batch(scenes: list[emoji.Scene], rng: random.Random) -> torch.Tensor
     return to_tensor([emoji.compose(scene, emoji.shade(scene.ground, rng)) for scene in scenes])
 
 
+def lighter_numbers(device: str) -> torch.autocast:
+    """Compute in bfloat16 where the machine is faster in it: on a GPU, and on CPUs with instructions for it."""
+    fast = device == "cuda" or torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return torch.autocast(device, torch.bfloat16, enabled=fast)
+
+
 def one_cycle(step: int, steps: int, warm_up: float = 0.05, last: float = 0.02) -> float:
     """Return the factor of the learning rate at `step`: linear warm-up, then a half cosine down to `last`."""
     done = step / steps

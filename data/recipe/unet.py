@@ -6,6 +6,7 @@ Expected on 2 quiet CPU cores with bf16: 7,500 steps of 32 pictures in about 70 
 import copy
 import random
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionMode
 from diffusers.pipelines.kolors import ChatGLMModel, ChatGLMTokenizer
 
 from course_lib import emoji
-from data.recipe.common import compose_batch, load_checkpoint, log, one_cycle, save_checkpoint
+from data.recipe.common import compose_batch, lighter_numbers, load_checkpoint, log, one_cycle, save_checkpoint
 from data.recipe.text import HIDDEN, encode, tokenize
 
 STEPS = 7_500
@@ -23,6 +24,7 @@ EMA_DECAY = 0.999
 MIN_SNR = 5.0  # gamma of Hang et al. 2023 (arXiv 2303.09556)
 EMPTY_CAPTIONS = 0.1  # of all captions, so that the model also learns the unconditional noise that guidance needs
 PICTURES = 24_000  # composed once and kept as latents; their captions are worded anew each time
+PAIR = len(emoji.BASE_STYLES)
 # padded lengths to draw from: 24 tokens hold every caption and are fast, 256 is the pipeline's default
 LENGTHS = (24,) * 15 + (256,)
 
@@ -55,9 +57,13 @@ def build_scheduler() -> EulerDiscreteScheduler:
 @torch.no_grad()
 def make_latents(vae: AutoencoderKL, device: str, seed: int,
                  count: int = PICTURES) -> tuple[list[emoji.Scene], torch.Tensor]:
-    """Compose `count` pictures of the base styles -> their scenes, and latents scaled to unit variance, float16."""
+    """Compose `count` pictures -> their scenes, and latents scaled to unit variance, float16.
+
+    Scenes come in pairs that differ in nothing but the style.
+    """
     rng = random.Random(f"{seed} latents")
-    scenes = [emoji.random_scene(rng) for _ in range(count)]
+    scenes = [replace(scene, style=style) for scene in (emoji.random_scene(rng) for _ in range(count // PAIR))
+              for style in emoji.BASE_STYLES]
     latents = []
     for start in range(0, count, 200):
         pictures = compose_batch(scenes[start:start + 200], rng).to(device)
@@ -95,6 +101,7 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
                folder: Path, device: str, seed: int = 0, steps: int = STEPS) -> torch.nn.ModuleDict:
     """Train UNet and text encoder, going on from folder/unet.pt where that exists -> their moving averages."""
     model = torch.nn.ModuleDict({"unet": unet, "text_encoder": encoder}).float().to(device)
+    model.to(memory_format=torch.channels_last)  # a fifth faster on a CPU
     average = copy.deepcopy(model).requires_grad_(False)
     optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.99),
                                   fused=True)
@@ -112,17 +119,20 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
     for step in range(first, steps):
         rng = random.Random(f"{seed} unet {step}")  # a step's data depend on the step alone: resumed equals uncut
         torch.manual_seed(seed * 1_000_003 + step)
-        chosen = rng.sample(range(len(scenes)), BATCH)
+        # pairs share scene, noise and step: what differs in their gradients is what the style's words are to teach
+        chosen = [PAIR * pair + style for pair in rng.sample(range(len(scenes) // PAIR), BATCH // PAIR)
+                  for style in range(PAIR)]
         captions = write_captions([scenes[number] for number in chosen], rng)
         tokens = tokenize(tokenizer, captions, rng.choice(LENGTHS), device)
         latents = all_latents[chosen].float()
-        noise = torch.randn(latents.shape).to(device)
-        shares = (torch.arange(BATCH) + torch.rand(BATCH)) / BATCH  # one step from each part of the schedule
-        noise_steps = (shares * len(alphas)).long().to(device)
+        noise = torch.randn(len(latents) // PAIR, *latents.shape[1:]).repeat_interleave(PAIR, 0).to(device)
+        parts = BATCH // PAIR
+        shares = (torch.arange(parts) + torch.rand(parts)) / parts  # one step from each part of the schedule
+        noise_steps = (shares * len(alphas)).long().repeat_interleave(PAIR).to(device)
         factor = one_cycle(step, steps)
         for group in optimizer.param_groups:
             group["lr"] = LEARNING_RATE * factor
-        with torch.autocast(device, torch.bfloat16):
+        with lighter_numbers(device):
             loss = noise_loss(model["unet"], model["text_encoder"], latents, tokens, noise, noise_steps, alphas)
         optimizer.zero_grad()
         loss.backward()
