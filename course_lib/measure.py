@@ -1,0 +1,27 @@
+"""Numbers for what a person sees in a picture, so that a lesson can draw a curve of it: `judge` says what it shows."""
+
+import numpy as np
+from PIL import Image
+
+
+def distance(first: Image.Image, second: Image.Image) -> float:
+    """Return the mean absolute difference of two pictures of one size over all pixels and channels, 0 to 1."""
+    return float(np.abs(_values(first) - _values(second)).mean())
+
+
+def saturation(picture: Image.Image) -> float:
+    """Return the mean saturation of a picture's pixels, 0 (grey) to 1 (pure colour): S of HSV (Smith 1978)."""
+    values = _values(picture)
+    highest, lowest = values.max(axis=2), values.min(axis=2)
+    return float(((highest - lowest) / np.maximum(highest, 1 / 255)).mean())
+
+
+def clipped(picture: Image.Image) -> float:
+    """Return the share of a picture's channel values, 0 to 1, that stand at the end of the scale, 0 or 255."""
+    values = _values(picture)
+    return float(((values == 0) | (values == 1)).mean())
+
+
+def _values(picture: Image.Image) -> np.ndarray:
+    """Return a picture's channels as [height, width, 3], 0 to 1."""
+    return np.asarray(picture.convert("RGB"), dtype=np.float64) / 255

@@ -1,0 +1,25 @@
+"""The measures agree with pictures whose numbers are known."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from course_lib import measure
+
+
+def test_distance_is_zero_for_equal_pictures_and_one_for_black_and_white():
+    black, white, grey = (Image.new("RGB", (8, 8), colour) for colour in ("black", "white", (51, 51, 51)))
+    assert measure.distance(black, black) == 0
+    assert measure.distance(black, white) == 1
+    assert measure.distance(black, grey) == pytest.approx(0.2)
+
+
+def test_saturation_grows_from_grey_to_pure_colour():
+    colours = ((120, 120, 120), (120, 90, 60), (120, 0, 0), (0, 0, 0))
+    assert [measure.saturation(Image.new("RGB", (4, 4), colour)) for colour in colours] == [0, 0.5, 1, 0]
+
+
+def test_clipped_counts_both_ends_of_the_scale():
+    pixels = np.full((2, 2, 3), 100, dtype=np.uint8)
+    pixels[0, 0] = (0, 255, 254)
+    assert measure.clipped(Image.fromarray(pixels)) == pytest.approx(2 / 12)
