@@ -172,6 +172,20 @@ ERRORS = {
         "en": ("The setting {name} cannot be {value}.", "{name} must lie between {low} and {high}.",
                "Choose a number within these bounds."),
     },
+    "setting_no_number": {
+        "zh": ("设置 {name} 不能是 {value}。", "{name} 要是一个数，在 {low} 到 {high} 之间。", "改一个这个范围里的数，不加引号。"),
+        "en": ("The setting {name} cannot be {value}.", "{name} is a number between {low} and {high}.",
+               "Choose a number within these bounds, without quotation marks."),
+    },
+    "setting_no_whole_number": {
+        "zh": ("设置 {name} 不能是 {value}。", "{name} 要是一个整数，在 {low} 到 {high} 之间。", "改一个这个范围里的整数，不加引号和小数点。"),
+        "en": ("The setting {name} cannot be {value}.", "{name} is a whole number between {low} and {high}.",
+               "Choose a whole number within these bounds, without quotation marks and decimal point."),
+    },
+    "setting_no_choice": {
+        "zh": ("设置 {name} 不能是 {value}。", "{name} 只能是这几个名字之一：{choices}。", "从中选一个。"),
+        "en": ("The setting {name} cannot be {value}.", "{name} is one of these names: {choices}.", "Choose one of them."),
+    },
     "start_no_venv": {
         "zh": ("无法创建 Python 环境。", "这个 Python {version} 缺少 venv 模块（Debian 和 Ubuntu 把它单独打包）。",
                "运行：sudo apt install python{version}-venv，然后再运行 make start"),

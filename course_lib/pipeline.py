@@ -4,6 +4,7 @@ import io
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from transformers.utils import logging as transformers_logging
 
 from course_lib import emoji, hub
 from course_lib.messages import error, text
+from course_lib.settings import MOST_SEED, check_range
 
 SHOWN_BYTES = 30_000  # of one picture in a notebook
 SHOWN_SIZE = 256  # px; smaller pictures are shown enlarged by a whole number, pixel by pixel
@@ -74,8 +76,8 @@ def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, c
          negative_prompt: str = "") -> Picture:
     """Draw one picture, always the same for one prompt, seed, steps and cfg; LessonError for what cannot be drawn."""
     check_prompt(prompt)
-    check_range("seed", seed, 0, 2**64 - 1)
-    check_range("steps", steps, 1, pipe.scheduler.config.num_train_timesteps)
+    check_range("seed", seed, 0, MOST_SEED, kind=Integral)
+    check_range("steps", steps, 1, pipe.scheduler.config.num_train_timesteps, kind=Integral)
     check_range("cfg", cfg, 0, 100)
     started = time.perf_counter()
     image = draw_batch(pipe, [prompt], seeds=[seed], steps=steps, cfg=cfg, negative_prompt=negative_prompt)[0]
@@ -90,12 +92,6 @@ def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[
     generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
     return pipe(list(prompts), negative_prompt=[negative_prompt] * len(prompts), num_inference_steps=steps,
                 guidance_scale=cfg, generator=generators).images
-
-
-def check_range(name: str, value: float, low: int, high: int) -> None:
-    """Answer a setting outside its bounds with a LessonError."""
-    if not low <= value <= high:
-        raise error("setting_wrong", name=name, value=value, low=low, high=high)
 
 
 def check_prompt(prompt: str) -> None:

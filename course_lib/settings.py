@@ -1,0 +1,59 @@
+"""The seven numbers and names of ComfyUI's KSampler node, under ComfyUI's own names, and the check of their bounds."""
+
+import random
+from dataclasses import dataclass
+from numbers import Integral, Real
+
+from course_lib.messages import error, text
+
+CONTROLS = ("fixed", "increment", "decrement", "randomize")
+MOST_SEED = 2**64 - 1
+RANDOM_SEEDS = 2**50  # ComfyUI's page draws below this: a browser holds whole numbers exactly up to 2**53
+
+
+@dataclass(frozen=True)
+class SamplerSettings:
+    """What a KSampler node is set to: seed 0 to 2**64 - 1, steps, cfg 0 to 100, denoise 0 to 1, and two names.
+
+    control_after_generate says what becomes of the seed after a picture (`next_seed`); it changes no picture.
+    """
+
+    seed: int = 0
+    control_after_generate: str = "fixed"
+    steps: int = 20
+    cfg: float = 5.0
+    sampler_name: str = "euler"
+    scheduler: str = "normal"
+    denoise: float = 1.0
+
+
+def check_settings(settings: SamplerSettings, most_steps: int) -> None:
+    """Answer settings outside their bounds with a LessonError; names of samplers: `samplers.check_names`."""
+    check_range("seed", settings.seed, 0, MOST_SEED, kind=Integral)
+    check_range("steps", settings.steps, 1, most_steps, kind=Integral)
+    check_range("cfg", settings.cfg, 0, 100)
+    check_range("denoise", settings.denoise, 0, 1)
+    check_choice("control_after_generate", settings.control_after_generate, CONTROLS)
+
+
+def check_range(name: str, value: float, low: int, high: int, kind: type = Real) -> None:
+    """Answer a setting that is no number of its kind (Real, Integral), or outside its bounds, with a LessonError."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise error("setting_no_number" if kind is Real else "setting_no_whole_number", name=name, value=repr(value),
+                    low=low, high=high)
+    if not low <= value <= high:  # NaN is within no bounds
+        raise error("setting_wrong", name=name, value=value, low=low, high=high)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Answer a setting that is none of its choices with a LessonError."""
+    if value not in choices:
+        raise error("setting_no_choice", name=name, value=repr(value), choices=text("list_comma").join(choices))
+
+
+def next_seed(settings: SamplerSettings, rng: random.Random) -> int:
+    """Return the seed of the next picture as control_after_generate asks; at a bound it stays, as ComfyUI's does."""
+    if settings.control_after_generate == "randomize":
+        return rng.randrange(RANDOM_SEEDS)
+    step = {"fixed": 0, "increment": 1, "decrement": -1}[settings.control_after_generate]
+    return min(max(settings.seed + step, 0), MOST_SEED)
