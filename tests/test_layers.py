@@ -9,8 +9,9 @@ import pytest
 
 COURSE = Path(__file__).parent.parent
 # Each module may import those before it.
-ORDER = ["messages", "machine", "hub", "emoji", "settings", "pipeline", "judge", "measure", "exercises", "lesson_rules", "lessons", "start",
-         "__main__"]
+ORDER = ["messages", "machine", "hub", "emoji", "settings", "pipeline",
+         "judge", "measure",
+         "exercises", "lesson_rules", "lessons", "start", "__main__"]
 MODULES = sorted((COURSE / "course_lib").glob("*.py"))
 SOURCES = MODULES + sorted((COURSE / "data").rglob("*.py")) + sorted((COURSE / "notebooks" / "src").glob("*.py"))
 
