@@ -15,26 +15,35 @@ from transformers.utils import logging as transformers_logging
 
 from course_lib import emoji, hub
 from course_lib.messages import error, text
-from course_lib.settings import MOST_SEED, check_range
+from course_lib.png import write_chunks
+from course_lib.settings import MOST_SEED, SamplerSettings, check_range
 
 SHOWN_BYTES = 30_000  # of one picture in a notebook
+SHOWN_LETTERS = 120  # of a prompt
 SHOWN_SIZE = 256  # px; smaller pictures are shown enlarged by a whole number, pixel by pixel
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with what made it: prompt, seed, steps, cfg; a notebook shows it as one PNG and one line of text."""
+    """A picture with what made it: prompt, seed, steps, cfg; a notebook shows it as one PNG and one line of text.
+
+    One that `generate` made holds its settings and both prompts too, and its file carries them (`png.write_chunks`).
+    """
 
     image: Image.Image
     caption: str
     seconds: float = field(default=0.0, compare=False)
+    settings: SamplerSettings | None = None
+    prompt: str = ""
+    negative_prompt: str = ""
 
     def save(self, path: str | Path) -> Path:
         """Write the picture as PNG and return its path; LessonError where that place cannot be written."""
         path = Path(path)
+        chunks = self.settings and write_chunks(self.settings, self.prompt, self.negative_prompt, *self.image.size)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            self.image.save(path, format="PNG")
+            self.image.save(path, format="PNG", pnginfo=chunks)
         except OSError as cause:
             raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
         return path
@@ -95,15 +104,34 @@ def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[
 
 
 def check_prompt(prompt: str) -> None:
-    """Answer a prompt that Tiny Kolors cannot draw: LessonError if it is empty or names none of its 64 subjects."""
+    """Answer a prompt that Tiny Kolors cannot draw with a LessonError, and print which words it does not know."""
+    unknown = find_unknown_words(prompt)
+    if unknown:
+        print(text("words_unknown", words=shorten(text("list_comma").join(unknown))))
+
+
+def find_unknown_words(prompt: str) -> tuple[str, ...]:
+    """Return a prompt's words that Tiny Kolors never learnt; LessonError if it names none of its 64 subjects."""
+    check_text("prompt", prompt)
     if not prompt.strip():
         raise error("prompt_empty")
     named = emoji.read_prompt(prompt)
     if named.subject is None:
         known = emoji.list_names()
-        raise error("subject_unknown", prompt=prompt.strip(), count=len(known), known=text("list_comma").join(known))
-    if named.unknown:
-        print(text("words_unknown", words=text("list_comma").join(named.unknown)))
+        raise error("subject_unknown", prompt=shorten(prompt.strip()), count=len(known),
+                    known=text("list_comma").join(known))
+    return named.unknown
+
+
+def check_text(name: str, value: str) -> None:
+    """Answer a prompt that is no text with a LessonError."""
+    if not isinstance(value, str):
+        raise error("prompt_no_text", name=name, kind=type(value).__name__)
+
+
+def shorten(words: str) -> str:
+    """Cut a text that is too long to be shown in one line."""
+    return words if len(words) <= SHOWN_LETTERS else words[:SHOWN_LETTERS] + "…"
 
 
 def show_sheet(pictures: Sequence[Picture], columns: int = 5) -> Picture:

@@ -9,7 +9,9 @@ import pytest
 
 COURSE = Path(__file__).parent.parent
 # Each module may import those before it.
-ORDER = ["messages", "machine", "hub", "emoji", "settings", "pipeline",
+ORDER = ["messages", "machine", "download", "hub", "emoji", "settings", "a1111", "png", "pipeline",
+         "prompts", "noise",
+         "generate",
          "judge", "measure",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]
 MODULES = sorted((COURSE / "course_lib").glob("*.py"))
