@@ -9,7 +9,7 @@ import pytest
 
 COURSE = Path(__file__).parent.parent
 # Each module may import those before it.
-ORDER = ["messages", "machine", "download", "hub", "emoji", "settings", "a1111", "png", "pipeline",
+ORDER = ["messages", "machine", "download", "hub", "publish", "emoji", "settings", "a1111", "png", "pipeline",
          "prompts", "noise",
          "generate",
          "judge", "measure",
