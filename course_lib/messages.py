@@ -568,6 +568,16 @@ ERRORS = {
         "zh": ("设置 {name} 不能是 {value}。", "{name} 只能是这几个名字之一：{choices}。", "从中选一个。"),
         "en": ("The setting {name} cannot be {value}.", "{name} is one of these names: {choices}.", "Choose one of them."),
     },
+    "sampler_lacking": {
+        "zh": ("课程里没有采样器「{name}」。", "ComfyUI 有它，课程没有实现；最接近的是 {nearest}。", "改成 sampler_name=\"{nearest}\"。"),
+        "en": ("The course lacks the sampler \"{name}\".", "ComfyUI has it, the course does not; the nearest one here is {nearest}.",
+               "Use sampler_name=\"{nearest}\"."),
+    },
+    "sampler_name_unknown": {
+        "zh": ("设置 {setting} 不能是 {name}。", "没有这个名字；和它最像的是 {nearest}。", "改成 {setting}=\"{nearest}\"。"),
+        "en": ("The setting {setting} cannot be {name}.", "There is no such name; the one most like it is {nearest}.",
+               "Use {setting}=\"{nearest}\"."),
+    },
     "values_wrong": {
         "zh": ("看不懂 {parameter} 的取值「{words}」。", "这里要写几个不同的值，用逗号隔开，数字参数只写数字。", "例如：1, 3, 5"),
         "en": ("\"{words}\" are no values of {parameter}.", "They are different values with commas between them; numbers where it is a number.",

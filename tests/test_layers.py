@@ -11,6 +11,7 @@ COURSE = Path(__file__).parent.parent
 # Each module may import those before it.
 ORDER = ["messages", "machine", "download", "hub", "publish", "emoji", "settings", "a1111", "png", "pipeline",
          "prompts", "noise",
+         "sigmas", "sampler_step", "one_step", "multistep", "stochastic", "samplers",
          "generate",
          "judge", "measure",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]

@@ -1,0 +1,123 @@
+"""Write comfyui_reference.npz: the sigmas and the samplers' results of ComfyUI 0.3.64 itself, on two toy denoisers.
+
+    python tests/data/make_comfyui_reference.py PATH_OF_COMFYUI
+
+PATH_OF_COMFYUI is a checkout of Comfy-Org/ComfyUI at a125cd84 (0.3.64), in an environment that it starts in: beside the
+course's packages torchsde, einops, scipy and torchvision. The tests take the toys from this file.
+"""
+
+import inspect
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import torch
+
+SCHEDULES = ((0.00085, 0.014, 1100), (0.00085, 0.012, 1000))  # Kolors', and the one of SDXL
+SCHEDULERS = ("simple", "sgm_uniform", "karras", "exponential", "ddim_uniform", "beta", "normal", "linear_quadratic",
+              "kl_optimal")
+SAMPLERS = ("euler", "euler_ancestral", "heun", "heunpp2", "dpm_2", "dpm_2_ancestral", "lms", "dpm_fast",
+            "dpm_adaptive", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde", "ddpm",
+            "lcm", "ipndm", "ipndm_v", "deis", "res_multistep", "gradient_estimation", "er_sde", "ddim", "uni_pc",
+            "uni_pc_bh2")
+CASES = tuple((steps, denoise) for steps in (4, 10, 20) for denoise in (1.0, 0.5))
+SHAPE = (2, 2, 2, 2)  # a batch of two
+MOST_SIGMAS = 22
+
+
+def count(shape):
+    """Return 0, 1, 2 ... as a float64 tensor of a shape."""
+    return torch.arange(np.prod(shape), dtype=torch.float64).reshape(shape)
+
+
+def start(sigma):
+    """Return a start x at sigma, float64, the same on every machine."""
+    return float(sigma) * 1.4 * (count(SHAPE) * 1.7).sin() + 0.3
+
+
+def noise(sigma, sigma_next):
+    """Return a pattern that stands for the noise of a step, float64, the same on every machine."""
+    return 1.4 * (count(SHAPE) * 2.3 + 3 * sigma.double().log() + 2 * sigma_next.double().log()).sin()
+
+
+def two_values(x, sigma):
+    """Return x0 exactly where half of the latents are -1 and half are 1."""
+    return (x / sigma ** 2).tanh()
+
+
+def small_network(x, sigma):
+    """Return x0 as a model that predicts noise does: its input scaled, its output bounded, its values mixed."""
+    scaled = x / (1 + sigma ** 2) ** 0.5
+    mixed = 1.3 * scaled - 0.6 * scaled.roll(1, dims=1) + 0.2 * scaled.roll(1, dims=-1) ** 2
+    return x - sigma * (mixed + 0.1 * (sigma + 0.5).log()).tanh()
+
+
+TOYS = (two_values, small_network)
+
+
+def make_model(schedule):
+    """Return what ComfyUI's samplers take for a model that predicts noise, with `schedule` and a toy to be set."""
+    from comfy.model_sampling import EPS, ModelSamplingDiscrete
+
+    class Sampling(ModelSamplingDiscrete, EPS):
+        pass
+
+    first, last, steps = schedule
+    settings = {"beta_schedule": "linear", "linear_start": first, "linear_end": last, "timesteps": steps}
+    sampling = Sampling(SimpleNamespace(sampling_settings=settings))
+    patcher = SimpleNamespace(get_model_object=lambda name: sampling)
+
+    class Model:
+        inner_model = SimpleNamespace(inner_model=SimpleNamespace(model_sampling=sampling), model_patcher=patcher)
+        get_model_object = staticmethod(patcher.get_model_object)
+
+        def __call__(self, x, sigma, **_):
+            return self.toy(x, sigma.reshape(-1, 1, 1, 1))
+
+    return Model()
+
+
+def make_sigmas(model, case, sampler, scheduler):
+    """Return ComfyUI's sigmas of one case."""
+    from comfy.samplers import KSampler
+
+    return KSampler(model, case[0], "cpu", sampler, scheduler, case[1]).sigmas
+
+
+def sample(model, toy, name, sigmas):
+    """Return ComfyUI's result of one sampler on a toy."""
+    from comfy.samplers import sampler_object
+
+    model.toy = toy
+    sampler = sampler_object(name).sampler_function
+    stochastic = "noise_sampler" in inspect.signature(sampler).parameters
+    options = {"noise_sampler": lambda *ends: noise(*ends).float()} if stochastic else {}
+    x = start(sigmas[0]).float()
+    return sampler(model, x, sigmas.clone(), extra_args={}, callback=None, disable=True, **options)
+
+
+def main(folder):
+    sys.path.insert(0, folder)
+    from comfy.cli_args import args
+
+    args.cpu = True
+    models = [make_model(schedule) for schedule in SCHEDULES]
+    kept = np.full((len(SCHEDULES), 2, len(SCHEDULERS), len(CASES), MOST_SIGMAS), np.nan, np.float32)
+    results = np.zeros((len(TOYS), len(SAMPLERS), len(SCHEDULERS), len(CASES), *SHAPE), np.float32)
+    for s, scheduler in enumerate(SCHEDULERS):
+        for c, case in enumerate(CASES):
+            for m, model in enumerate(models):
+                for discard, sampler in enumerate(("euler", "dpm_2")):
+                    sigmas = make_sigmas(model, case, sampler, scheduler)
+                    kept[m, discard, s, c, :len(sigmas)] = sigmas.numpy()
+            for n, name in enumerate(SAMPLERS):
+                sigmas = make_sigmas(models[0], case, name, scheduler)
+                for t, toy in enumerate(TOYS):
+                    results[t, n, s, c] = sample(models[0], toy, name, sigmas).numpy()
+    np.savez_compressed(Path(__file__).with_name("comfyui_reference.npz"), sigmas=kept, results=results,
+                        model_sigmas=models[0].get_model_object("model_sampling").sigmas.numpy())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
