@@ -19,8 +19,8 @@ from urllib.parse import parse_qs, urlsplit
 ALWAYS = 10**9
 # The client reads these when it is first imported: short waits, so that a fault that stays is over in seconds.
 FAST = {"MODELSCOPE_DOWNLOAD_MAX_RETRIES": "3", "MODELSCOPE_DOWNLOAD_RETRY_MAX_DELAY_SECONDS": "1",
-        "MODELSCOPE_DOWNLOAD_TIMEOUT": "1", "MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS": "3",
-        "MODELSCOPE_REPO_TREE_PAGE_RETRY_MAX_DELAY_SECONDS": "1", "MODELSCOPE_REPO_TREE_PAGE_TIMEOUT_SECONDS": "1",
+        "MODELSCOPE_DOWNLOAD_TIMEOUT": "2", "MODELSCOPE_REPO_TREE_PAGE_MAX_ATTEMPTS": "3",
+        "MODELSCOPE_REPO_TREE_PAGE_RETRY_MAX_DELAY_SECONDS": "1", "MODELSCOPE_REPO_TREE_PAGE_TIMEOUT_SECONDS": "2",
         "MODELSCOPE_API_MAX_RETRIES": "1", "MODELSCOPE_UPLOAD_COMMIT_MAX_ATTEMPTS": "2",
         "MODELSCOPE_UPLOAD_FAILED_FILE_MAX_RETRY_ROUNDS": "1", "MODELSCOPE_UPLOAD_RECOVERY_ENABLED": "false",
         "MODELSCOPE_UPLOAD_BLOB_MAX_ATTEMPTS": "1"}
@@ -157,13 +157,12 @@ class Answer(BaseHTTPRequestHandler):
 
     def list_files(self, files, query):
         """Send the listing: all of it, or of a data set the page that was asked for."""
-        listed = [{"Path": path, "Name": path.split("/")[-1], "Type": "blob", "Size": len(content),
-                   "Sha256": hashlib.sha256(content).hexdigest()} for path, content in files.items()]
+        listed = [{"Path": path, "Name": path.split("/")[-1], "Type": "blob", "Size": len(content)}
+                  for path, content in files.items()]
+        if not self.hub.take("no_hash", "list"):
+            listed = [{**file, "Sha256": hashlib.sha256(files[file["Path"]]).hexdigest()} for file in listed]
         listed += [{"Path": path, "Name": path, "Type": "tree"}
                    for path in sorted({path.split("/")[0] for path in files if "/" in path})]
-        if self.hub.take("no_hash", "list"):
-            for file in listed:
-                file.pop("Sha256", None)
         if "PageNumber" in query:
             size, number = int(query["PageSize"]), int(query["PageNumber"])
             listed = listed[size * (number - 1):size * number]

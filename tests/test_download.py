@@ -209,13 +209,13 @@ def test_429_once(server, folder, files):
 
 
 def test_listing_hangs(server):
-    server.fail("hang", "list", 2)
+    server.fail("hang", "list", 3)
     with fails("没有回答"):
         hub.fetch("kolors")
 
 
 def test_file_hangs_once(server, folder, files):
-    server.fail("hang", UNET, 2, times=1)
+    server.fail("hang", UNET, 3, times=1)
     hub.fetch("kolors")
     assert_whole(folder, files)
 

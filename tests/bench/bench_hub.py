@@ -27,6 +27,7 @@ def main():
         os.environ.update(environment(Path(place)))
         with running_hub({("models", hub.KOLORS.name): repo}) as server:
             os.environ["MODELSCOPE_ENDPOINT"] = server.address
+            server.fail("no_hash", "list")  # or the listing itself would take seconds
             started = time.perf_counter()
             folder = hub.fetch("kolors")
             print(f"download and check       {time.perf_counter() - started:7.2f} s")
