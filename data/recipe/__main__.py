@@ -77,7 +77,7 @@ def train_all_unet(options: argparse.Namespace) -> tuple:
     from diffusers import KolorsPipeline
 
     from data.recipe.text import build_text_encoder, train_tokenizer
-    from data.recipe.unet import STEPS, build_unet, train_unet
+    from data.recipe.unet import LATER_RATE, LEARNING_RATE, STEPS, build_unet, train_unet
 
     if options.from_shipped:  # with the VAE as it is now, which the stage vae may have trained on
         pipe = KolorsPipeline.from_pretrained(options.out / "tiny_kolors", local_files_only=True)
@@ -88,7 +88,7 @@ def train_all_unet(options: argparse.Namespace) -> tuple:
         torch.manual_seed(options.seed)
         encoder, unet = build_text_encoder(tokenizer), build_unet()
     return vae, tokenizer, train_unet(vae, tokenizer, encoder, unet, options.runs, options.device, options.seed,
-                                      options.steps or STEPS)
+                                      options.steps or STEPS, LATER_RATE if options.from_shipped else LEARNING_RATE)
 
 
 def export(options: argparse.Namespace) -> None:

@@ -20,6 +20,7 @@ from data.recipe.text import HIDDEN, encode, tokenize
 STEPS = 7_500
 BATCH = 32
 LEARNING_RATE = 1.2e-3
+LATER_RATE = 6e-4  # for going on from trained weights: the full rate would first undo much of what they know
 EMA_DECAY = 0.999
 MIN_SNR = 5.0  # gamma of Hang et al. 2023 (arXiv 2303.09556)
 EMPTY_CAPTIONS = 0.1  # of all captions, so that the model also learns the unconditional noise that guidance needs
@@ -98,12 +99,13 @@ def noise_loss(unet: UNet2DConditionModel, encoder: ChatGLMModel, latents: torch
 
 
 def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLMModel, unet: UNet2DConditionModel,
-               folder: Path, device: str, seed: int = 0, steps: int = STEPS) -> torch.nn.ModuleDict:
+               folder: Path, device: str, seed: int = 0, steps: int = STEPS,
+               rate: float = LEARNING_RATE) -> torch.nn.ModuleDict:
     """Train UNet and text encoder, going on from folder/unet.pt where that exists -> their moving averages."""
     model = torch.nn.ModuleDict({"unet": unet, "text_encoder": encoder}).float().to(device)
     model.to(memory_format=torch.channels_last)  # a fifth faster on a CPU
     average = copy.deepcopy(model).requires_grad_(False)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.99),
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, weight_decay=0.01, betas=(0.9, 0.99),
                                   fused=True)
     first = 0
     if saved := load_checkpoint(folder / "unet.pt", device):
@@ -131,7 +133,7 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
         noise_steps = (shares * len(alphas)).long().repeat_interleave(PAIR).to(device)
         factor = one_cycle(step, steps)
         for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * factor
+            group["lr"] = rate * factor
         with lighter_numbers(device):
             loss = noise_loss(model["unet"], model["text_encoder"], latents, tokens, noise, noise_steps, alphas)
         optimizer.zero_grad()
