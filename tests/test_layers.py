@@ -9,11 +9,14 @@ import pytest
 
 COURSE = Path(__file__).parent.parent
 # Each module may import those before it.
-ORDER = ["messages", "machine", "download", "hub", "publish", "emoji", "settings", "a1111", "png", "pipeline",
+ORDER = ["messages", "machine", "download", "hub", "publish",
+         "kolors_configs", "footprint", "plan", "embeddings", "loading",
+         "emoji", "settings", "a1111", "png", "pipeline",
          "prompts", "noise",
          "sigmas", "sampler_step", "one_step", "multistep", "stochastic", "samplers",
          "generate",
          "judge", "measure",
+         "trial", "worker", "figures", "sweep", "look", "controls", "panels", "prediction", "widgets",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]
 MODULES = sorted((COURSE / "course_lib").glob("*.py"))
 SOURCES = MODULES + sorted((COURSE / "data").rglob("*.py")) + sorted((COURSE / "notebooks" / "src").glob("*.py"))
