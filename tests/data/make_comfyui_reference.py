@@ -1,4 +1,4 @@
-"""Write comfyui_reference.npz: the sigmas and the samplers' results of ComfyUI 0.3.64 itself, on two toy denoisers.
+"""Write comfyui_reference.npz: sigmas and samplers' results of ComfyUI 0.3.64 itself, on two toys, in two precisions.
 
     python tests/data/make_comfyui_reference.py PATH_OF_COMFYUI
 
@@ -18,12 +18,14 @@ SCHEDULES = ((0.00085, 0.014, 1100), (0.00085, 0.012, 1000))  # Kolors', and the
 SCHEDULERS = ("simple", "sgm_uniform", "karras", "exponential", "ddim_uniform", "beta", "normal", "linear_quadratic",
               "kl_optimal")
 SAMPLERS = ("euler", "euler_ancestral", "heun", "heunpp2", "dpm_2", "dpm_2_ancestral", "lms", "dpm_fast",
-            "dpm_adaptive", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2m_sde_heun", "dpmpp_3m_sde", "ddpm",
-            "lcm", "ipndm", "ipndm_v", "deis", "res_multistep", "gradient_estimation", "er_sde", "ddim", "uni_pc",
-            "uni_pc_bh2")
+            "dpm_adaptive", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2m_sde_heun",
+            "dpmpp_3m_sde", "ddpm", "lcm", "ipndm", "ipndm_v", "deis", "res_multistep", "gradient_estimation",
+            "er_sde", "ddim", "uni_pc", "uni_pc_bh2")
 CASES = tuple((steps, denoise) for steps in (4, 10, 20) for denoise in (1.0, 0.5))
+SIGMA_CASES = (*CASES, (1, 1.0), (1, 0.5), (3, 0.7), (15, 1.0), (28, 1.0), (30, 0.3), (61, 1.0))
+MOST_SIGMAS = 80
 SHAPE = (2, 2, 2, 2)  # a batch of two
-MOST_SIGMAS = 22
+PRECISIONS = (torch.float32, torch.float64)
 
 
 def count(shape):
@@ -41,9 +43,9 @@ def noise(sigma, sigma_next):
     return 1.4 * (count(SHAPE) * 2.3 + 3 * sigma.double().log() + 2 * sigma_next.double().log()).sin()
 
 
-def two_values(x, sigma):
-    """Return x0 exactly where half of the latents are -1 and half are 1."""
-    return (x / sigma ** 2).tanh()
+def rough_network(x, sigma):
+    """Return x0 as a model that predicts x0 does: it stays bounded, and knows little of sigma."""
+    return 0.8 * (1.3 * x + 0.2 * x.roll(1, dims=1)).tanh() + 0.1 * (sigma + 1).log()
 
 
 def small_network(x, sigma):
@@ -53,7 +55,7 @@ def small_network(x, sigma):
     return x - sigma * (mixed + 0.1 * (sigma + 0.5).log()).tanh()
 
 
-TOYS = (two_values, small_network)
+TOYS = (rough_network, small_network)
 
 
 def make_model(schedule):
@@ -85,16 +87,19 @@ def make_sigmas(model, case, sampler, scheduler):
     return KSampler(model, case[0], "cpu", sampler, scheduler, case[1]).sigmas
 
 
-def sample(model, toy, name, sigmas):
-    """Return ComfyUI's result of one sampler on a toy."""
+def sample(model, toy, name, sigmas, dtype):
+    """Return ComfyUI's result of one sampler on a toy, computed in a precision."""
     from comfy.samplers import sampler_object
 
     model.toy = toy
+    torch.set_default_dtype(dtype)
     sampler = sampler_object(name).sampler_function
     stochastic = "noise_sampler" in inspect.signature(sampler).parameters
-    options = {"noise_sampler": lambda *ends: noise(*ends).float()} if stochastic else {}
-    x = start(sigmas[0]).float()
-    return sampler(model, x, sigmas.clone(), extra_args={}, callback=None, disable=True, **options)
+    options = {"noise_sampler": lambda *ends: noise(*ends).to(dtype)} if stochastic else {}
+    x, sigmas = start(sigmas[0]).to(dtype), sigmas.to(dtype, copy=True)
+    result = sampler(model, x, sigmas, extra_args={}, callback=None, disable=True, **options)
+    torch.set_default_dtype(torch.float32)
+    return result
 
 
 def main(folder):
@@ -103,18 +108,20 @@ def main(folder):
 
     args.cpu = True
     models = [make_model(schedule) for schedule in SCHEDULES]
-    kept = np.full((len(SCHEDULES), 2, len(SCHEDULERS), len(CASES), MOST_SIGMAS), np.nan, np.float32)
-    results = np.zeros((len(TOYS), len(SAMPLERS), len(SCHEDULERS), len(CASES), *SHAPE), np.float32)
+    kept = np.full((len(SCHEDULES), 2, len(SCHEDULERS), len(SIGMA_CASES), MOST_SIGMAS), np.nan, np.float32)
+    results = np.zeros((len(PRECISIONS), len(TOYS), len(SAMPLERS), len(SCHEDULERS), len(CASES), *SHAPE), np.float32)
     for s, scheduler in enumerate(SCHEDULERS):
-        for c, case in enumerate(CASES):
+        for c, case in enumerate(SIGMA_CASES):
             for m, model in enumerate(models):
                 for discard, sampler in enumerate(("euler", "dpm_2")):
                     sigmas = make_sigmas(model, case, sampler, scheduler)
                     kept[m, discard, s, c, :len(sigmas)] = sigmas.numpy()
+        for c, case in enumerate(CASES):
             for n, name in enumerate(SAMPLERS):
                 sigmas = make_sigmas(models[0], case, name, scheduler)
                 for t, toy in enumerate(TOYS):
-                    results[t, n, s, c] = sample(models[0], toy, name, sigmas).numpy()
+                    for p, dtype in enumerate(PRECISIONS):
+                        results[p, t, n, s, c] = sample(models[0], toy, name, sigmas, dtype).numpy()
     np.savez_compressed(Path(__file__).with_name("comfyui_reference.npz"), sigmas=kept, results=results,
                         model_sigmas=models[0].get_model_object("model_sampling").sigmas.numpy())
 
