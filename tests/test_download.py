@@ -254,7 +254,10 @@ def test_no_network(server, monkeypatch):
 
 
 def truncate(file):
+    """The disk was full when the file was copied, its time of change along with it."""
+    stat = file.stat()
     os.truncate(file, 1000)
+    os.utime(file, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
 def flip(file):
@@ -437,11 +440,12 @@ def test_a_server_cannot_write_our_record(server, folder, files):
 
 
 def test_no_saved_login_is_read(server, tmp_path):
-    """The client would unpickle it: here that would end the test."""
+    """The client would unpickle it: here that would make a folder."""
     credentials = tmp_path / "home" / "credentials"
     credentials.mkdir(parents=True)
-    (credentials / "cookies").write_bytes(b"cos\n_exit\n(I1\ntR.")
+    (credentials / "cookies").write_bytes(f"cos\nmkdir\n(V{tmp_path}/unpickled\ntR.".encode())
     hub.fetch("kolors")
+    assert not (tmp_path / "unpickled").exists()
     assert not any("Authorization" in headers for _, _, _, headers in server.requests)
 
 
