@@ -29,7 +29,8 @@ os.environ.update(FAST)
 
 def environment(cache):
     """Return the environment of a learner whose hub is on this machine and whose home is `cache`."""
-    return {**FAST, "MODELSCOPE_CACHE": str(cache / "cache"), "MODELSCOPE_HOME": str(cache / "home"), "NO_PROXY": "*"}
+    return {**FAST, "MODELSCOPE_CACHE": str(cache / "cache"), "MODELSCOPE_HOME": str(cache / "home"),
+            "NO_PROXY": "*", "no_proxy": "*"}
 
 
 @dataclass
