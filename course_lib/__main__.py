@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from course_lib import hub, machine
+from course_lib import hub, machine, plan
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
 
 LESSONS = ("01_setup",)  # every lesson so far
@@ -37,7 +37,7 @@ def build_parser() -> argparse.ArgumentParser:
     draw.add_argument("--negative", default="", help="what the picture should not show")
     draw.set_defaults(run=draw_picture)
     doctor = commands.add_parser("doctor", help="what this machine has, which lessons run on it, what to do next")
-    doctor.set_defaults(run=lambda options: print("\n".join(describe_machine(machine.look()))))
+    doctor.set_defaults(run=lambda options: print("\n".join(describe_machine(machine.look(quota=True)))))
     return parser
 
 
@@ -57,16 +57,42 @@ def describe_machine(found: machine.Machine) -> list[str]:
     lines = [text("doctor_system", system=found.system, python=found.python, host=text(f"host_{found.host}")),
              text("doctor_cpu", cores=found.cores),
              text("doctor_ram", ram=found.ram / gib, free=found.ram_free / gib),
-             text("doctor_disk", free=found.disk_free / gib),
-             text("doctor_gpu", gpu=found.gpu or text("none"), vram=found.vram / gib)]
+             text("doctor_disk", free=found.disk_free / gib), *describe_quota(found), *describe_gpu(found.gpu)]
     lines += [text("doctor_package", package=package, version=version or text("doctor_missing"))
               for package, version in found.versions.items()]
     lines += [text("doctor_model", state=describe_tiny()), text("doctor_lessons")]
-    tiny, full = (text("yes") if able else text("no") for able in (machine.runs_tiny(found), machine.runs_full(found)))
-    lines += [text("doctor_lesson", lesson=lesson, tiny=tiny, full=full) for lesson in LESSONS]
+    able, full = plan_full(found)
+    yes = {True: text("yes"), False: text("no")}
+    lines += [text("doctor_lesson", lesson=lesson, tiny=yes[machine.runs_tiny(found)], full=yes[able])
+              for lesson in LESSONS]
+    lines += full
     if not all(found.versions.values()):
         return [*lines, text("doctor_next_packages")]
     return [*lines, text("doctor_next_ok" if machine.runs_tiny(found) else "doctor_next_ram")]
+
+
+def describe_quota(found: machine.Machine) -> list[str]:
+    """Say how much of the host's quota is left, where one is known."""
+    if found.quota_left is None:
+        return []
+    return [text("doctor_quota", left=found.quota_left / machine.GIB, limit=machine.QUOTAS[found.host] / 1e9)]
+
+
+def describe_gpu(gpu: machine.Gpu | None) -> list[str]:
+    """Say which GPU there is, its free memory and whether it computes in bf16 by itself."""
+    if gpu is None:
+        return [text("doctor_gpu", gpu=text("none"), vram=0)]
+    return [text("doctor_gpu", gpu=gpu.name, vram=gpu.vram / machine.GIB),
+            text("doctor_gpu_more", free=gpu.vram_free / machine.GIB, capability="{}.{}".format(*gpu.capability),
+                 bf16=text("yes" if gpu.bf16 else "no"))]
+
+
+def plan_full(found: machine.Machine) -> tuple[bool, list[str]]:
+    """Say whether the full Kolors draws on this machine, and its plan, or why not, in a few lines."""
+    try:
+        return True, plan.describe(plan.plan("draw", "kolors", found=found))
+    except LessonError as problem:
+        return False, [problem.what, problem.why]
 
 
 def describe_tiny() -> str:

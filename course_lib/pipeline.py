@@ -9,12 +9,13 @@ from pathlib import Path
 
 import torch
 from diffusers import KolorsPipeline
-from diffusers.utils import logging as diffusers_logging
 from PIL import Image
-from transformers.utils import logging as transformers_logging
 
 from course_lib import emoji, hub
+from course_lib.loading import ORIGINAL, ORIGINAL_FILES, open_folder
 from course_lib.messages import error, text
+from course_lib.plan import Plan
+from course_lib.plan import plan as make_plan
 from course_lib.png import write_chunks
 from course_lib.settings import MOST_SEED, SamplerSettings, check_range
 
@@ -71,14 +72,14 @@ def encode_png(image: Image.Image) -> bytes:
     return content.getvalue()
 
 
-def load(name: str = "tiny") -> KolorsPipeline:
-    """Load a model as diffusers' KolorsPipeline, its files checked first; LessonError for an unknown or damaged one."""
-    folder = hub.fetch(name)
-    for logging in (diffusers_logging, transformers_logging):
-        logging.disable_progress_bar()  # a bar that ends within a second tells nothing
-    pipe = KolorsPipeline.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
-    pipe.set_progress_bar_config(disable=True)
-    return pipe
+def load(name: str = "tiny", plan: Plan | None = None) -> KolorsPipeline:
+    """Load a model as a KolorsPipeline, as the plan says or as fits this machine; LessonError for what cannot be."""
+    if name == "tiny":
+        folder = hub.fetch(name)
+        return open_folder(folder, plan or make_plan("draw", name))
+    hub.find_repo(name)  # a wrong name is told before the machine's memory is
+    plan = plan or make_plan("draw", name)  # and what does not fit before it is downloaded
+    return open_folder(hub.fetch(name, patterns=ORIGINAL_FILES if name == ORIGINAL else None), plan)
 
 
 def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, cfg: float = 5.0,
