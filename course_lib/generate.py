@@ -100,15 +100,16 @@ def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequenc
     Both texts go through the UNet in one batch; a picture with cfg 1 needs only the first.
     """
     unet = pipe.unet
+    dtype, device = unet.dtype, unet.device  # once: diffusers looks through every weight for them
     guided = [row for row, cfg in enumerate(cfgs) if not math.isclose(cfg, 1.0)]
-    factors = torch.tensor([cfgs[row] for row in guided], device=unet.device).view(-1, 1, 1, 1)
-    texts = join_texts([texts[0]] * len(cfgs) + [texts[1]] * len(guided), unet.dtype, unet.device)
+    factors = torch.tensor([cfgs[row] for row in guided], device=device).view(-1, 1, 1, 1)
+    texts = join_texts([texts[0]] * len(cfgs) + [texts[1]] * len(guided), dtype, device)
 
     def see_noise(x: Tensor, timestep: Tensor) -> Tensor:
         height, width = (side * pipe.vae_scale_factor for side in x.shape[2:])
-        size = torch.tensor([[height, width, 0, 0, height, width]], device=x.device)  # of the original, crop, target
+        size = torch.tensor([[height, width, 0, 0, height, width]], device=device)  # original, crop, target
         told = {"text_embeds": texts.pooled, "time_ids": size.expand(len(x), -1)}
-        return unet(x.to(unet.dtype), timestep.to(x.device), texts.states, encoder_attention_mask=texts.mask,
+        return unet(x.to(dtype), timestep.to(device), texts.states, encoder_attention_mask=texts.mask,
                     added_cond_kwargs=told, return_dict=False)[0].float()
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
@@ -172,8 +173,10 @@ def check_size(pipe: KolorsPipeline, width: int, height: int) -> None:
 def check_latent(pipe: KolorsPipeline, latent: Tensor) -> Tensor:
     """Return a latent that was handed in; LessonError for a wrong shape or type, NaN or infinity."""
     channels = pipe.vae.config.latent_channels
-    if not isinstance(latent, Tensor) or not latent.is_floating_point():
-        raise error("latent_wrong", found=getattr(latent, "dtype", type(latent).__name__), channels=channels)
+    if not isinstance(latent, Tensor):
+        raise error("latent_wrong", found=type(latent).__name__, channels=channels)
+    if not latent.is_floating_point():
+        raise error("latent_wrong", found=latent.dtype, channels=channels)
     if latent.ndim != 4 or latent.shape[:2] != (1, channels):
         raise error("latent_wrong", found=list(latent.shape), channels=channels)
     check_size(pipe, *(side * pipe.vae_scale_factor for side in (latent.shape[3], latent.shape[2])))
