@@ -1,5 +1,6 @@
 """The explorer's controls: each number a slider beside a field, each name a menu; together they read as one trial."""
 
+import math
 from collections.abc import Callable
 
 import ipywidgets as widgets
@@ -51,13 +52,16 @@ class Dial:
             self.value = round(self.slider.value, 4)  # a browser's 8.4 may be 8.400000000000001
 
     def _take_field(self, change: object) -> None:
-        self.slider.value = self._within_slider()
+        nearest = self._within_slider()
+        if nearest is not None:
+            self.slider.value = nearest
         self._on_change()
 
-    def _within_slider(self) -> float:
+    def _within_slider(self) -> float | None:
+        """Return where the slider stands for the field's value; None for letters and NaN."""
         value = self.value
-        if isinstance(value, str):
-            return self.slider.value
+        if isinstance(value, str) or math.isnan(value):
+            return None
         return min(max(value, self.slider.min), self.slider.max)
 
 

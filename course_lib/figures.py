@@ -11,14 +11,16 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
 from course_lib.pipeline import SHOWN_SIZE
+from course_lib.trial import describe_value
 
 GREY, BLUE, ORANGE = "#808080", "#3584e4", "#e8710a"  # each at least 3 : 1 against black and against white
-LETTER = 11  # px
+LETTER = 13  # px, as the widgets' own
 GAP = 2  # px between pictures
-WIDTH = 600  # px of a whole strip; JupyterLab makes it smaller where the window is
+WIDTH = 580  # px of a whole strip; JupyterLab makes it smaller where the window is
 LEAST_WIDTH = 2 * SHOWN_SIZE + 8  # a Picture below this is shown enlarged, letters and all
 DIFFERENCE_SHOWN = 0.5  # a difference of half the scale or more is shown brightest
 
@@ -37,10 +39,10 @@ def draw_strip(rows: Sequence[Sequence[Image.Image]], numbers: np.ndarray, param
 
     The two bars beside the curve compare how far the mean moves over the values with how far the seeds lie apart.
     """
-    left, right, top, curve = 62, 84, 22, 150
+    left, right, top, curve = 70, 92, 24, 150
     cell = choose_cell(WIDTH - left - right, len(values))
     middle = top + cell * len(seeds) + 8
-    figure = new_figure(left + cell * len(values) + right, middle + curve + 44)
+    figure = new_figure(left + cell * len(values) + right, middle + curve + 50)
     axes = add_axes(figure, left, middle, cell * len(values), curve)
     draw_curve(axes, numbers, measure)
     axes.set_xticks(range(len(values)), [shorten(value, cell) for value in values])
@@ -87,7 +89,7 @@ def draw_spread(axes: Axes, numbers: np.ndarray, parameter: str) -> None:
 def draw_grid(rows: Sequence[Sequence[Image.Image]], x: tuple[str, Sequence[object]],
               y: tuple[str, Sequence[object]]) -> Image.Image:
     """Draw a table of pictures whose columns and rows are labelled; x and y are (parameter, its values)."""
-    left = 24 + 8 + max(text_width(str(value)) for value in y[1])
+    left = 24 + 10 + max(text_width(describe_value(value)) for value in y[1])
     top = 44
     cell = choose_cell(WIDTH - left, len(x[1]))
     figure = new_figure(left + cell * len(x[1]), top + cell * len(y[1]))
@@ -96,7 +98,7 @@ def draw_grid(rows: Sequence[Sequence[Image.Image]], x: tuple[str, Sequence[obje
     for column, value in enumerate(x[1]):
         write(figure, left + cell * (column + 0.5), 30, shorten(value, cell))
     for row, value in enumerate(y[1]):
-        write(figure, left - 6, top + cell * (row + 0.5), str(value), ha="right")
+        write(figure, left - 6, top + cell * (row + 0.5), describe_value(value), ha="right")
     drawn = render(figure)
     for (row, pictures), column in product(enumerate(rows), range(len(x[1]))):
         paste(drawn, pictures[column], left + cell * column, top + cell * row, cell - GAP)
@@ -110,11 +112,12 @@ def choose_cell(width: int, columns: int) -> int:
 
 def draw_steps(pictures: Sequence[Image.Image], chosen: Sequence[int], sigmas: Sequence[float]) -> list[Image.Image]:
     """Draw one frame per chosen step: its predicted picture beside the curve of all sigmas, with its own marked."""
-    size, left = 192, 56
-    figure = new_figure(WIDTH, size + 40)
+    size, left = 192, 62
+    figure = new_figure(WIDTH, size + 46)
     axes = add_axes(figure, size + left, 6, WIDTH - size - left - 10, size - 6)
     axes.plot(range(1, len(sigmas) + 1), sigmas, ".-", color=BLUE, linewidth=1.5, markersize=5)
     axes.set_yscale("log")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("step")
     axes.set_ylabel("sigma")
     axes.grid(color=GREY, alpha=0.3, linewidth=0.5)
@@ -172,7 +175,7 @@ def paste(onto: Image.Image, picture: Image.Image, x: float, y: float, size: int
 
 def shorten(value: object, width: float) -> str:
     """Return a value as letters that fit into so many pixels, broken into lines at its underscores."""
-    words = f"{value:g}" if isinstance(value, float) else str(value)
+    words = describe_value(value)
     return words if text_width(words) <= width else words.replace("_", "_\n")
 
 

@@ -5,10 +5,12 @@ from html import escape
 from course_lib.messages import LessonError, text
 
 STYLE = """<style>
-.kolors-explorer { max-width: 1080px; padding: 2px; overflow: hidden; }
+.kolors-explorer { max-width: 1080px; padding: 2px; overflow: hidden;
+  --jp-widgets-dropdown-arrow: url("data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' \
+viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='gray' stroke-width='2'/%3E%3C/svg%3E"); }
 .kolors-explorer .widget-box { overflow: visible; }
 .kolors-top { display: flex; flex-flow: row wrap; gap: 12px 24px; align-items: flex-start; }
-.kolors-stage { flex: 1 1 260px; max-width: 330px; }
+.kolors-stage { flex: 1 1 260px; max-width: 320px; }
 .kolors-controls { flex: 2 1 320px; min-width: 0; }
 .kolors-explorer img { max-width: 100%; object-fit: contain; }
 .kolors-explorer img.kolors-picture { width: 100%; aspect-ratio: 1; height: auto; image-rendering: pixelated;
@@ -28,6 +30,7 @@ STYLE = """<style>
 .kolors-wide.widget-inline-hbox { flex-direction: column; height: auto; }
 .kolors-wide .widget-label { width: auto; text-align: left; height: 22px; line-height: 22px; }
 .kolors-wide textarea, .kolors-wide input, .kolors-wide select { width: 100%; }
+.kolors-wide select { flex: 0 0 28px; }
 .kolors-row { display: flex; flex-flow: row wrap; gap: 6px 10px; align-items: center; }
 .kolors-row .widget-inline-hbox .widget-label { width: auto; }
 .kolors-explorer .widget-button, .kolors-explorer .widget-toggle-button { width: auto; min-width: 60px;
@@ -41,8 +44,8 @@ STYLE = """<style>
   box-shadow: none; }
 .kolors-panels { border-bottom: 1px solid var(--jp-border-color2); margin-top: 8px; }
 .kolors-panel { padding: 8px 0; }
-.kolors-trio { display: flex; flex-flow: row wrap; gap: 12px; }
-.kolors-trio > * { flex: 1 1 130px; max-width: 256px; }
+.kolors-trio { display: grid !important; grid-template-columns: repeat(auto-fill, minmax(max(140px, 30%), 1fr));
+  gap: 12px; }
 .kolors-quiet { color: var(--jp-ui-font-color2); }
 .kolors-problem { border-left: 3px solid var(--jp-warn-color1); padding: 4px 10px;
   background: var(--jp-layout-color2); }

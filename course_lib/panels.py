@@ -22,7 +22,7 @@ from course_lib.sweep import (
     tell_cost,
     xy_grid,
 )
-from course_lib.trial import Trial, list_changes, write_code
+from course_lib.trial import Trial, describe_value, list_changes, write_code
 
 KEPT = 12  # pictures in the history
 # The values that a panel proposes for a parameter.
@@ -95,7 +95,9 @@ def describe_changes(changes: dict[str, tuple[object, object]]) -> str:
     if len(changes) > 1:
         return text("guard_many", count=len(changes), names=text("list_comma").join(changes))
     name, (before, after) = next(iter(changes.items()))
-    return text("guard_source") if name == "source" else text("guard_one", name=name, before=before, after=after)
+    if name == "source":
+        return text("guard_source")
+    return text("guard_one", name=name, before=describe_value(before), after=describe_value(after))
 
 
 class AxisFields:
@@ -138,12 +140,9 @@ class SweepPanel:
     def draw(self) -> None:
         """Draw and show the figure; what is wrong with the fields is said under them."""
         try:
-            drawing = self.make_drawing()
+            self._run(self.make_drawing(), self.show, self.words)
         except LessonError as problem:
             self.words.value = say_problem(problem)
-            return
-        self.words.value = say(text("sweep_drawing"), "quiet")
-        self._run(drawing, self.show, self.words)
 
     def show(self, result: object) -> None:
         """Show a finished strip or grid."""
@@ -202,19 +201,19 @@ class StepsPanel:
         self._slider = widgets.IntSlider(min=0, max=0, readout=False, description=text("steps_scrub"),
                                          style={"description_width": "initial"}).add_class("kolors-scrub")
         empty = widgets.VBox([widgets.HTML(say(text("steps_empty"), "quiet"))])
-        self._frames = widgets.Stack([empty], selected_index=0)
+        self.frames = widgets.Stack([empty], selected_index=0)
         widgets.jslink((self._play, "value"), (self._slider, "value"))
-        widgets.jslink((self._slider, "value"), (self._frames, "selected_index"))
-        self.box = widgets.VBox([row(self._play, self._slider), self._frames])
+        widgets.jslink((self._slider, "value"), (self.frames, "selected_index"))
+        self.box = widgets.VBox([row(self._play, self._slider), self.frames])
 
     def show(self, frames: Sequence[Image.Image], captions: Sequence[str]) -> None:
         """Show frames, the last one first."""
         last = len(frames) - 1
-        old = self._frames.children
+        old = self.frames.children
         boxes = [widgets.VBox([widgets.HTML(say(caption)), widgets.Image(value=encode_png(frame), format="png")
                                .add_class("kolors-figure")]) for frame, caption in zip(frames, captions)]
-        with self._frames.hold_sync():  # the browser must not look for a frame that is not there
-            self._frames.children, self._frames.selected_index = boxes, last
+        with self.frames.hold_sync():  # the browser must not look for a frame that is not there
+            self.frames.children, self.frames.selected_index = boxes, last
         self._play.max = self._slider.max = last
         self._play.value = self._slider.value = last
         for frame in old:

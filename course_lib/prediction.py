@@ -51,8 +51,8 @@ class PredictionBar:
                                            style={"button_width": "auto"}).add_class("kolors-guess")
         self._show = button("predict_reveal", self.reveal, "eye")
         self._question = widgets.VBox([widgets.HTML(say(text("predict_question"))), self.guess, self._show])
-        self._answer = widgets.HTML()
-        self.box = widgets.VBox([self._question, self._answer])
+        self.answer = widgets.HTML()
+        self.box = widgets.VBox([self._question, self.answer])
         self.guess.observe(self._update, "value")
         self.on.observe(self._turn, "value")
         self._update()
@@ -65,7 +65,7 @@ class PredictionBar:
     def take(self, made: Made) -> None:
         """Keep a picture back and ask what it will show."""
         self._after = made
-        self._answer.value = ""
+        self.answer.value = ""
         self._update()
 
     def reveal(self) -> None:
@@ -76,7 +76,7 @@ class PredictionBar:
             self.predictions.append(Prediction(before[0], after[0], guess, measured))
             words = text("predict_right" if guess == measured else "predict_wrong", guess=text(f"effect_{guess}"),
                          effect=text(f"effect_{measured}"), distance=distance(before[1].image, after[1].image))
-            self._answer.value = say(words)
+            self.answer.value = say(words)
         self._after, self.guess.value = None, None
         self._update()
         self._reveal(after)

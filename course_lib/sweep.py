@@ -13,10 +13,10 @@ from PIL import Image
 from course_lib import emoji, figures, measure
 from course_lib.judge import load_judge, to_tensor
 from course_lib.messages import error, text
-from course_lib.pipeline import Picture
+from course_lib.pipeline import Picture, shorten
 from course_lib.samplers import Step, count_looks
 from course_lib.settings import MOST_SEED, check_choice
-from course_lib.trial import Trial, draw_trials
+from course_lib.trial import Trial, describe_value, draw_trials
 
 WHOLE, DECIMAL = ("seed", "steps"), ("cfg", "denoise", "lora_strength")
 PARAMETERS = (*WHOLE, *DECIMAL, "sampler_name", "scheduler")
@@ -55,8 +55,9 @@ def film_strip(pipe: KolorsPipeline, trial: Trial, parameter: str, values: Seque
     numbers = np.array([MEASURES[measured](row, trial.prompt) for row in images])
     row_seeds = [row[0].settings.seed for row in trials]
     means, spread = numbers.mean(axis=0), float(np.ptp(numbers, axis=0).mean())
+    pairs = [f"{describe_value(value)}: {mean:.2f}" for value, mean in zip(values, means)]
     caption = text("strip_caption", parameter=parameter, measure=text(f"measure_{measured}"),
-                   numbers=text("list_comma").join(f"{value}: {mean:.2f}" for value, mean in zip(values, means)),
+                   numbers=text("list_comma").join(pairs),
                    seeds=text("list_comma").join(map(str, row_seeds)), change=float(np.ptp(means)), spread=spread)
     figure = figures.draw_strip(images, numbers, parameter, values, row_seeds, measured)
     return Strip(rows, numbers, Picture(figure, caption))
@@ -77,8 +78,8 @@ def xy_grid(pipe: KolorsPipeline, trial: Trial, x: tuple[str, Sequence[object]],
     trials = grid_trials(trial, x, y)
     rows = split(draw_trials(pipe, trials, callback), len(x[1]))
     figure = figures.draw_grid([[picture.image for picture in row] for row in rows], x, y)
-    caption = text("grid_caption", x=x[0], x_values=text("list_comma").join(map(str, x[1])), y=y[0],
-                   y_values=text("list_comma").join(map(str, y[1])), prompt=trial.prompt.strip())
+    caption = text("grid_caption", x=x[0], x_values=text("list_comma").join(map(describe_value, x[1])), y=y[0],
+                   y_values=text("list_comma").join(map(describe_value, y[1])), prompt=shorten(trial.prompt.strip()))
     return Grid(rows, Picture(figure, caption))
 
 

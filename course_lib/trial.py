@@ -71,6 +71,11 @@ def list_changes(before: Trial, after: Trial) -> dict[str, tuple[object, object]
     return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
 
 
+def describe_value(value: object) -> str:
+    """Return a setting's value as a label: numbers without needless zeros."""
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def write_code(trial: Trial) -> str:
     """Write the notebook cell that draws this trial with the variable `pipe` (and `source`, where it has one)."""
     plain = SamplerSettings()

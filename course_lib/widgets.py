@@ -207,9 +207,10 @@ class Explorer(widgets.VBox):
     def _work(self, trial: Trial, work: Callable, show: Callable, words: widgets.HTML, pipe: KolorsPipeline,
               stale: Callable[[], bool]) -> None:
         """Do a panel's work and show its result or its problem; `words` say when it was stopped."""
-        self._catch_up(trial, pipe, stale)
+        words.value = say(text("sweep_drawing"), "quiet")
         with problems_shown_in(words):
             try:
+                self._catch_up(trial, pipe, stale)
                 show(work(pipe, lambda step: stale()))
             except Cancelled:
                 words.value = say(text("sweep_stopped"), "quiet")
