@@ -393,8 +393,9 @@ def test_killed_in_the_middle_then_resumed(server, folder, files):
     server.fail("then", UNET, lambda: time.sleep(60))  # the line goes quiet after the first bytes
     process = start_fetch(MODELSCOPE_DOWNLOAD_TIMEOUT="60")
     part = folder / (UNET + download.INCOMPLETE)
-    for _ in range(600):
-        if part.exists() and part.stat().st_size == CUT and (folder / "MODEL_LICENSE").exists():
+    others = [folder / path for path in wanted_of_kolors(files) if path != UNET]
+    for _ in range(1200):
+        if part.exists() and part.stat().st_size == CUT and all(file.exists() for file in others):
             break
         time.sleep(0.05)
     process.send_signal(signal.SIGKILL)
