@@ -13,8 +13,8 @@ from pathlib import Path
 
 import torch
 from diffusers import KolorsPipeline
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
@@ -23,7 +23,9 @@ from course_lib.messages import error
 CACHE = Path(__file__).parent.parent / "outputs" / "embeddings"
 LENGTH = 256  # tokens of a padded prompt, as KolorsPipeline pads it
 SAMPLE = 2**16  # bytes at each end of a file that stand for all of it
-SOURCES = ("text_encoder", "tokenizer")  # the folders that decide what is read in a prompt
+# The files that decide what is read in a prompt: what makes two encoders alike, and what tells them apart.
+MAKE = ("text_encoder/config.json", "text_encoder/tokenizer.model", "tokenizer/tokenizer.model")
+WEIGHTS = ("text_encoder/*.safetensors", "text_encoder/*.bin")
 
 
 @dataclass(frozen=True)
@@ -43,14 +45,17 @@ class Words:
 class CachedEncoder(torch.nn.Module):
     """Stands where a pipeline has its text encoder and calls it, by `bring()`, only for prompts never read before.
 
-    A prompt's file is named by the hash of its tokens, of `source` (what the encoder is) and of the precision.
+    `model` is the folder of the model; a prompt's file belongs to the very weights that lie there, or, where none lie
+    there, to any of the same make.
     """
 
-    def __init__(self, bring: Callable[[], torch.nn.Module], release: Callable[[], None], source: str,
-                 device: torch.device, dtype: torch.dtype, folder: Path = CACHE) -> None:
+    def __init__(self, bring: Callable[[], torch.nn.Module], release: Callable[[], None], model: Path,
+                 device: torch.device, dtype: torch.dtype, bits: int = 16) -> None:
         super().__init__()
-        self.bring, self.release, self.source, self.folder = bring, release, source, folder
-        self.device, self.dtype = device, dtype
+        self.bring, self.release, self.folder, self.device, self.dtype = bring, release, CACHE, device, dtype
+        self.make = fingerprint(model, MAKE)
+        weights = fingerprint(model, WEIGHTS)
+        self.source = f"{weights} {bits}" if weights else None
 
     @torch.no_grad()
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor,
@@ -64,36 +69,39 @@ class CachedEncoder(torch.nn.Module):
     def read(self, ids: Tensor, mask: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return words [256, hidden] and pooled [hidden] of one prompt, from its file or from the encoder."""
         file = self.folder / f"{self.name(ids)}.safetensors"
-        if (kept := recall(file)) is None:
+        if (kept := recall(file, self.source)) is None:
             encoder = self.bring()
             ids, mask, positions = (tensor.to(self.device) for tensor in (ids, mask, positions))
             hidden = encoder(input_ids=ids, attention_mask=mask, position_ids=positions,
                              output_hidden_states=True).hidden_states
             kept = hidden[-2][:, 0], hidden[-1][-1, 0]
-            keep(file, *kept)
+            keep(file, self.source, *kept)
         return tuple(tensor.to(self.device) for tensor in kept)
 
     def name(self, ids: Tensor) -> str:
         """Return the name of one prompt's file."""
-        parts = (self.source, str(self.dtype), ids.tolist())
+        parts = (self.make, str(self.dtype), ids.tolist())
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def recall(file: Path) -> tuple[Tensor, Tensor] | None:
-    """Return a kept prompt's words and pooled, or None where there is no whole file."""
+def recall(file: Path, source: str | None) -> tuple[Tensor, Tensor] | None:
+    """Return a kept prompt's words and pooled, or None where no whole file of this source is."""
     try:
-        kept = load_file(file)
-        return kept["words"], kept["pooled"]
-    except (OSError, SafetensorError, KeyError):
-        return None
+        with safe_open(file, framework="pt") as kept:
+            if source is None or (kept.metadata() or {}).get("source") == source:
+                return kept.get_tensor("words"), kept.get_tensor("pooled")
+    except (OSError, SafetensorError):
+        pass  # none, or a broken one: the prompt is read again
+    return None
 
 
-def keep(file: Path, words: Tensor, pooled: Tensor) -> None:
+def keep(file: Path, source: str | None, words: Tensor, pooled: Tensor) -> None:
     """Write one prompt's words and pooled; a file is there whole or not at all. LessonError where it cannot be."""
     part = file.with_suffix(f".{os.getpid()}.part")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        save_file({"words": words.cpu().contiguous(), "pooled": pooled.cpu().contiguous()}, part)
+        save_file({"words": words.cpu().contiguous(), "pooled": pooled.cpu().contiguous()}, part,
+                  metadata={"source": source or ""})
         part.replace(file)
     except (OSError, SafetensorError) as cause:
         with suppress(OSError):
@@ -124,10 +132,10 @@ def find_reader(pipe: KolorsPipeline) -> CachedEncoder:
     encoder = pipe.text_encoder
     if isinstance(encoder, CachedEncoder):
         return encoder
-    source = fingerprint(Path(pipe.name_or_path))
+    model = Path(pipe.name_or_path)
     if encoder is None:
-        return CachedEncoder(refuse, lambda: None, source, pipe.device, pipe.unet.dtype)
-    return CachedEncoder(lambda: encoder, lambda: drop(pipe), source, encoder.device, encoder.dtype)
+        return CachedEncoder(refuse, lambda: None, model, pipe.device, pipe.unet.dtype)
+    return CachedEncoder(lambda: encoder, lambda: drop(pipe), model, encoder.device, encoder.dtype)
 
 
 def refuse() -> None:
@@ -148,14 +156,13 @@ def collect() -> None:
         torch.cuda.empty_cache()
 
 
-def fingerprint(folder: Path) -> str:
-    """Return a hash of a model's text encoder and tokenizer: names, sizes, and both ends of each file."""
-    digest = hashlib.sha256()
-    for source in SOURCES:
-        for file in sorted((folder / source).glob("*")):
-            with file.open("rb") as content:
-                head = content.read(SAMPLE)
-                size = content.seek(0, os.SEEK_END)
-                content.seek(max(size - SAMPLE, 0))
-                digest.update(f"{source}/{file.name} {size} ".encode() + head + content.read())
-    return digest.hexdigest()
+def fingerprint(folder: Path, patterns: Sequence[str]) -> str:
+    """Return a hash of the files of a folder that fit the patterns: both ends and the size of each; "" if none does."""
+    digest, files = hashlib.sha256(), sorted(file for pattern in patterns for file in folder.glob(pattern))
+    for file in files:
+        with file.open("rb") as content:
+            head = content.read(SAMPLE)
+            size = content.seek(0, os.SEEK_END)
+            content.seek(max(size - SAMPLE, 0))
+            digest.update(f"{file.name} {size} ".encode() + head + content.read())
+    return digest.hexdigest() if files else ""

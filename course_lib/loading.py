@@ -20,8 +20,8 @@ from safetensors import SafetensorError
 from transformers import BitsAndBytesConfig
 from transformers.utils import logging as transformers_logging
 
-from course_lib import machine
-from course_lib.embeddings import CachedEncoder, collect, fingerprint
+from course_lib import hub, machine
+from course_lib.embeddings import CachedEncoder, collect
 from course_lib.footprint import set_tiles
 from course_lib.messages import error
 from course_lib.plan import Plan
@@ -33,6 +33,18 @@ ORIGINAL_FILES = (
     "scheduler/*.json", "text_encoder/*.json", "text_encoder/tokenizer.model", "text_encoder/*.bin", "unet/config.json",
     "unet/diffusion_pytorch_model.safetensors", "vae/config.json", "vae/diffusion_pytorch_model.safetensors")
 UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, EOFError)
+
+
+def list_files(name: str, plan: Plan) -> list[str] | None:
+    """List the patterns of the files that a plan needs of a model, None for all that the model's name stands for."""
+    if name == ORIGINAL:
+        patterns = ORIGINAL_FILES
+    elif plan.encoder == "cached" and name in hub.NAMES:
+        patterns = hub.NAMES[name].patterns
+    else:
+        return None
+    unread = (".bin", ".safetensors") if plan.encoder == "cached" else ()
+    return [pattern for pattern in patterns if not (pattern.startswith("text_encoder/") and pattern.endswith(unread))]
 
 
 class Float32Vae(AutoencoderKL):
@@ -97,8 +109,8 @@ def open_folder(folder: Path, plan: Plan) -> KolorsPipeline:
     pipe.register_to_config(_name_or_path=str(folder))
     if plan.placement == "turns":
         turns = Turns(unet, folder, plan)
-        pipe.text_encoder = CachedEncoder(turns.bring_encoder, turns.release, fingerprint(folder) + plan.encoder,
-                                          torch.device(plan.device), dtype)
+        pipe.text_encoder = CachedEncoder(turns.bring_encoder, turns.release, folder, torch.device(plan.device), dtype,
+                                          plan.encoder_bits if plan.encoder == "quantised" else 16)
     else:
         unet.to(plan.device)
         pipe.text_encoder = load_encoder(folder, plan)

@@ -12,7 +12,7 @@ from diffusers import KolorsPipeline
 from PIL import Image
 
 from course_lib import emoji, hub
-from course_lib.loading import ORIGINAL, ORIGINAL_FILES, open_folder
+from course_lib.loading import list_files, open_folder
 from course_lib.messages import error, text
 from course_lib.plan import Plan
 from course_lib.plan import plan as make_plan
@@ -79,7 +79,7 @@ def load(name: str = "tiny", plan: Plan | None = None) -> KolorsPipeline:
         return open_folder(folder, plan or make_plan("draw", name))
     hub.find_repo(name)  # a wrong name is told before the machine's memory is
     plan = plan or make_plan("draw", name)  # and what does not fit before it is downloaded
-    return open_folder(hub.fetch(name, patterns=ORIGINAL_FILES if name == ORIGINAL else None), plan)
+    return open_folder(hub.fetch(name, patterns=list_files(name, plan)), plan)
 
 
 def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, cfg: float = 5.0,
