@@ -112,7 +112,9 @@ def read_settings(source: str | Path | bytes) -> Found:
     if found is None:
         raise error("png_no_settings", name=name, found=text("list_comma").join(chunks) or text("none"))
     check_settings(found[0], MOST_STEPS)
-    return found
+    # Half a surrogate pair, which JSON can hold, could be neither tokenized nor printed.
+    prompt, negative_prompt = (words.encode("utf-8", "replace").decode() for words in found[1:])
+    return found[0], prompt, negative_prompt
 
 
 def read_chunks(source: str | Path | bytes, name: str) -> dict[str, str]:
@@ -126,8 +128,7 @@ def read_chunks(source: str | Path | bytes, name: str) -> dict[str, str]:
     except (OSError, ValueError, SyntaxError, EOFError, Image.DecompressionBombError) as cause:
         raise error("png_unreadable", name=name, cause=getattr(cause, "strerror", None) or cause,
                     most=MOST_BYTES // 2**20) from cause
-    # Half a surrogate pair, which JSON can hold, could be neither tokenized nor printed.
-    return {key: value.encode("utf-8", "replace").decode() for key, value in chunks.items() if isinstance(value, str)}
+    return {key: value for key, value in chunks.items() if isinstance(value, str)}
 
 
 def read_graph(graph: Graph) -> Found:
