@@ -165,9 +165,10 @@ def changed(**inputs):
     "", "not JSON", "{", "{}", "[]", "null", "7", '"text"', "NaN", "[" * 100_000, "{\"a\":" * 100_000, "9" * 5000,
     {"3": None}, {"3": {"class_type": "KSampler", "inputs": None}}, {"3": {"class_type": ["KSampler"], "inputs": {}}},
     without(graph_of(), "3"), without(graph_of(), "3", "inputs", "seed"),
-    without(graph_of(), "3", "inputs", "scheduler"), changed(sampler_name={"name": "euler"}), changed(scheduler=None), changed(seed=["3", 0]), changed(seed=["404", 0]),
-    changed(steps="20"), changed(steps=0), changed(cfg=float("nan")), changed(cfg=None), changed(seed=-1),
-    changed(seed=2**64), changed(denoise=[1, 2, 3]), changed(seed=True), changed(seed=1e300),
+    without(graph_of(), "3", "inputs", "scheduler"), changed(sampler_name={"name": "euler"}), changed(scheduler=None),
+    changed(seed=["3", 0]), changed(seed=["404", 0]), changed(seed=-1), changed(seed=2**64), changed(seed=True),
+    changed(seed=1e300), changed(steps="20"), changed(steps=0), changed(cfg=float("nan")), changed(cfg=None),
+    changed(denoise=[1, 2, 3]),
 ])
 def test_junk_is_answered(prompt, language):
     set_language(language)
