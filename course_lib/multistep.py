@@ -60,10 +60,11 @@ def ipndm_v(denoise, x, sigmas, *, noise=None, callback=None):
         if sigmas[i + 1] == 0:
             return denoised
         h3, h2, h1, h = lengths[i:i + 4]
-        d, (d0, d1, d2, d3) = slopes[0], (*slopes, *slopes[:1] * 3)[:4]
+        d = slopes[0]
         if i > 0:
-            d = d + h / 2 * (d0 - d1) / h1
+            d = d + h / 2 * (slopes[0] - slopes[1]) / h1
         if i > 1:
+            d0, d1, d2 = slopes[:3]
             weight = h1 * (h1 + h2) / 2 - h ** 2 / 6  # the integral: h h1 / 2 + h^2 / 3; the same for equal steps
             d = d + weight * (d0 / (h1 * (h1 + h2)) - d1 / (h1 * h2) + d2 / ((h1 + h2) * h2))
         if i > 2:
@@ -71,7 +72,7 @@ def ipndm_v(denoise, x, sigmas, *, noise=None, callback=None):
             h12, h23, h123 = h1 + h2, h2 + h3, h1 + h2 + h3
             oldest = h2 ** 2 / h1  # the integral: h3
             d = d + weight * (d0 / (h1 * h12 * h123) - d1 / (h1 * h2 * h23) + d2 / (h12 * h2 * h3)
-                              - d3 / (h123 * h23 * oldest))
+                              - slopes[3] / (h123 * h23 * oldest))
         x = x + h * d
     return x
 

@@ -57,7 +57,7 @@ def exponential_step(x: Tensor, denoised: Tensor, sigma: Tensor, sigma_next: Ten
 
 def log_step(sigma: Tensor, sigma_next: Tensor) -> Tensor:
     """Return the length h of a step in lambda = -log sigma, half the logarithm of the signal-to-noise ratio."""
-    return (sigma / sigma_next).log()
+    return sigma.log() - sigma_next.log()
 
 
 def ancestral_step(sigma: Tensor, sigma_next: Tensor, eta: float = 1.0) -> tuple[Tensor, Tensor]:

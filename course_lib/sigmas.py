@@ -3,11 +3,14 @@
 sigma is the standard deviation of the noise in x = x0 + sigma * noise, x0 being a latent (Karras 2022, 2206.00364).
 """
 
+import math
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from course_lib.settings import SamplerSettings
 
 # For these ComfyUI makes one sigma more, and leaves out the one before 0.
 DISCARD_PENULTIMATE = frozenset({"dpm_2", "dpm_2_ancestral", "uni_pc", "uni_pc_bh2"})
@@ -30,8 +33,9 @@ def to_timestep(sigma: Tensor, model_sigmas: Tensor) -> Tensor:
 
 def to_sigma(timesteps: Tensor, model_sigmas: Tensor) -> Tensor:
     """Return the sigmas of training steps that may lie between two: straight lines in log sigma."""
-    below, above = timesteps.floor().long(), timesteps.ceil().long()
-    return torch.lerp(model_sigmas.log()[below], model_sigmas.log()[above], timesteps.frac()).exp()
+    below, above = model_sigmas.log()[timesteps.floor().long()], model_sigmas.log()[timesteps.ceil().long()]
+    share = timesteps.frac()
+    return ((1 - share) * below + share * above).exp()
 
 
 def append_zero(sigmas: Tensor) -> Tensor:
@@ -74,7 +78,8 @@ def exponential(steps: int, model_sigmas: Tensor) -> Tensor:
 def kl_optimal(steps: int, model_sigmas: Tensor) -> Tensor:
     """Return sigmas at equal distances in arctan sigma (Sabour 2024, Align Your Steps, arXiv 2404.14507)."""
     ramp = torch.arange(steps) / max(steps - 1, 1)  # one step starts at the top, where ComfyUI's gives NaN
-    return append_zero(torch.lerp(model_sigmas[-1].atan(), model_sigmas[0].atan(), ramp).tan())
+    high, low = math.atan(model_sigmas[-1]), math.atan(model_sigmas[0])
+    return append_zero((ramp * low + (1 - ramp) * high).tan())
 
 
 def linear_quadratic(steps: int, model_sigmas: Tensor, threshold: float = 0.025) -> Tensor:
@@ -85,7 +90,7 @@ def linear_quadratic(steps: int, model_sigmas: Tensor, threshold: float = 0.025)
     step = torch.arange(steps + 1, dtype=torch.float64)
     curve = (step - straight).clamp(min=0) / (steps - straight)
     fallen = threshold * step / straight + (1 - threshold * steps / straight) * curve ** 2
-    return ((1 - fallen) * model_sigmas[-1]).float()
+    return (1 - fallen).float() * model_sigmas[-1]
 
 
 def beta(steps: int, model_sigmas: Tensor, shape: float = 0.6) -> Tensor:
@@ -119,8 +124,8 @@ SCHEDULERS: dict[str, Scheduler] = {
 }
 
 
-def make_sigmas(settings: object, model_sigmas: Tensor) -> Tensor:
-    """Return the sigmas of a picture's steps by settings' steps, sampler_name, scheduler and denoise, as ComfyUI does.
+def make_sigmas(settings: SamplerSettings, model_sigmas: Tensor) -> Tensor:
+    """Return the sigmas of a picture's steps by its steps, sampler_name, scheduler and denoise, as ComfyUI does.
 
     [steps + 1], descending to 0; denoise d < 1 keeps the last of a schedule of int(steps / d); d = 0 gives no sigma.
     """

@@ -141,24 +141,26 @@ def er_sde_phi(sigma):
 def er_sde(denoise, x, sigmas, *, noise, callback=None, s_noise=1.0, order=3):
     """Solve the extended reverse-time SDE with the last three denoised (Cui 2023, ER-SDE-3, arXiv 2309.06169)."""
     before = slope_before = None
+    lambdas = sigmas.double()  # the paper's lambda = sigma / alpha; below nearly equal numbers are subtracted
     for i in range(len(sigmas) - 1):
         denoised = predict(denoise, x, sigmas, i, callback)
         if sigmas[i + 1] == 0:
             return denoised
-        length = sigmas[i + 1] - sigmas[i]
-        r = er_sde_phi(sigmas[i + 1]) / er_sde_phi(sigmas[i])
+        length, phi = lambdas[i + 1] - lambdas[i], er_sde_phi(lambdas[i + 1])
+        r = phi / er_sde_phi(lambdas[i])
         x = r * x + (1 - r) * denoised
         if i > 0 and order > 1:
             # The paper's integrals have no closed form: sums over 200 places, as its authors do.
-            apart, phi = -length / 200, er_sde_phi(sigmas[i + 1])
-            places = sigmas[i + 1] + torch.arange(200) * apart
-            slope = (denoised - before) / (sigmas[i] - sigmas[i - 1])
+            apart = -length / 200
+            places = lambdas[i + 1] + torch.arange(200) * apart
+            slope = (denoised - before) / (lambdas[i] - lambdas[i - 1])
             x = x + (length + phi * apart * (1 / er_sde_phi(places)).sum()) * slope
             if i > 1 and order > 2:
-                bend = (slope - slope_before) / ((sigmas[i] - sigmas[i - 2]) / 2)
-                x = x + (length ** 2 / 2 + phi * apart * ((places - sigmas[i]) / er_sde_phi(places)).sum()) * bend
+                bend = (slope - slope_before) / ((lambdas[i] - lambdas[i - 2]) / 2)
+                shares = (places - lambdas[i]) / er_sde_phi(places)
+                x = x + (length ** 2 / 2 + phi * apart * shares.sum()) * bend
             slope_before = slope
-        up = (sigmas[i + 1] ** 2 - (sigmas[i] * r) ** 2).clamp(min=0).sqrt()
+        up = (lambdas[i + 1] ** 2 - (lambdas[i] * r) ** 2).sqrt()
         x = x + s_noise * up * noise(sigmas[i], sigmas[i + 1])
         before = denoised
     return x

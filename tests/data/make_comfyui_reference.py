@@ -21,7 +21,7 @@ SAMPLERS = ("euler", "euler_ancestral", "heun", "heunpp2", "dpm_2", "dpm_2_ances
             "dpm_adaptive", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_2m", "dpmpp_2m_sde", "dpmpp_2m_sde_heun",
             "dpmpp_3m_sde", "ddpm", "lcm", "ipndm", "ipndm_v", "deis", "res_multistep", "gradient_estimation",
             "er_sde", "ddim", "uni_pc", "uni_pc_bh2")
-CASES = tuple((steps, denoise) for steps in (4, 10, 20) for denoise in (1.0, 0.5))
+CASES = (*((steps, denoise) for steps in (4, 10, 20) for denoise in (1.0, 0.5)), (6, 1.0))
 SIGMA_CASES = (*CASES, (1, 1.0), (1, 0.5), (3, 0.7), (15, 1.0), (28, 1.0), (30, 0.3), (61, 1.0))
 MOST_SIGMAS = 80
 SHAPE = (2, 2, 2, 2)  # a batch of two
