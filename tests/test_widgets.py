@@ -111,6 +111,19 @@ def test_of_many_values_the_last_is_shown_and_few_are_drawn(pipe, explorer, monk
     assert len(finished) < 15
 
 
+def test_a_newer_value_breaks_a_running_picture_off(explorer):
+    looks = []
+    explorer.worker.pipe.unet.register_forward_hook(lambda *_: looks.append(1))
+    dial(explorer, "steps").field.value = 30
+    end = time.monotonic() + 120
+    while len(looks) < 3:
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    dial(explorer, "steps").field.value = 3
+    explorer.wait()
+    assert shown(explorer).steps == 3 and len(looks) < 20
+
+
 def test_a_preview_comes_before_the_picture(explorer):
     seen = []
     explorer.words.observe(lambda change: seen.append(change.new), "value")
