@@ -3,9 +3,11 @@
 from diffusers import KolorsPipeline
 
 from course_lib import emoji
+from course_lib.generate import generate
 from course_lib.judge import judge
 from course_lib.messages import text
 from course_lib.pipeline import Picture
+from course_lib.settings import SamplerSettings
 
 
 def say(right: bool, hint: str, **values: object) -> bool:
@@ -37,3 +39,19 @@ def check_largest(pipe: KolorsPipeline, answer: str) -> bool:
     if answer not in counts:
         return say(False, "exercise_part", parts=text("list_comma").join(counts))
     return say(answer == max(counts, key=counts.get), "exercise_smaller", part=answer, count=counts[answer])
+
+
+def check_number(answer: float, right: float) -> bool:
+    """Check a number that the learner worked out."""
+    return say(answer == right, "exercise_too_small" if answer < right else "exercise_too_large", answer=answer)
+
+
+def count_calls(pipe: KolorsPipeline, settings: SamplerSettings) -> int:
+    """Draw a picture and return how often the UNet was asked for it."""
+    calls = []
+    hook = pipe.unet.register_forward_hook(lambda *_: calls.append(1))
+    try:
+        generate(pipe, "一只瓢虫", settings)
+    finally:
+        hook.remove()
+    return len(calls)

@@ -39,6 +39,8 @@ def main() -> None:
 
 def train_all_vae(options: argparse.Namespace) -> torch.nn.Module:
     """Train the VAE (or read it, once it is trained) and set its scaling factor; renew the one it started from."""
+    from course_lib.hub import write_manifest
+    from data.recipe.export import forget_origin
     from data.recipe.vae import set_scaling_factor, train_vae
 
     shipped = read_vae(options) if options.from_shipped else None
@@ -46,6 +48,8 @@ def train_all_vae(options: argparse.Namespace) -> torch.nn.Module:
     set_scaling_factor(vae, options.device, options.seed)
     if options.from_shipped:
         vae.save_pretrained(options.out / "tiny_kolors" / "vae")
+        forget_origin(options.out / "tiny_kolors" / "vae")
+        write_manifest(options.out / "tiny_kolors")
     return vae.requires_grad_(False)
 
 

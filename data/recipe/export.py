@@ -39,6 +39,15 @@ def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, model: torch
     for part in ("vae", "text_encoder", "tokenizer", "unet", "scheduler"):
         shutil.rmtree(folder / part, ignore_errors=True)
     pipe.save_pretrained(folder, safe_serialization=True)
+    forget_origin(folder)
+
+
+def forget_origin(folder: Path) -> None:
+    """Take the folder that a model was read from, a path of this machine, out of the configs that diffusers wrote."""
+    for path in folder.rglob("*.json"):
+        config = json.loads(path.read_text(encoding="utf-8"))
+        if isinstance(config, dict) and config.pop("_name_or_path", None) is not None:
+            path.write_text(json.dumps(config, indent=2) + "\n", encoding="utf-8")
 
 
 def export_judge(net: torch.nn.Module, folder: Path) -> None:
