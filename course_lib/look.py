@@ -49,7 +49,8 @@ viewBox='0 0 18 18'%3E%3Cpath d='M5 7l4 4 4-4' fill='none' stroke='gray' stroke-
 .kolors-quiet { color: var(--jp-ui-font-color2); }
 .kolors-problem { border-left: 3px solid var(--jp-warn-color1); padding: 4px 10px;
   background: var(--jp-layout-color2); }
-.kolors-explorer pre.kolors-code { font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size); padding: 8px 10px;
+.kolors-explorer pre.kolors-code { font-family: var(--jp-code-font-family); font-size: var(--jp-code-font-size);
+  padding: 8px 10px;
   background: var(--jp-cell-editor-background); border: 1px solid var(--jp-border-color2); border-radius: 4px;
   white-space: pre-wrap; word-break: normal; overflow-wrap: anywhere; user-select: text; margin: 0; }
 </style>"""
