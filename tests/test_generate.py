@@ -156,6 +156,19 @@ def test_start_noise_is_comfyuis():
     assert torch.equal(torch.randn(1, 4, 16, 16), start_noise([2**40], (4, 16, 16)))
 
 
+@pytest.mark.parametrize("changes, full", [
+    ({}, True), ({"scheduler": "ddim_uniform", "steps": 4}, False), ({"denoise": 0.5}, False),
+])
+def test_what_x_starts_from(pipe, changes, full):
+    """ComfyUI: at the model's highest sigma the noise is scaled to sqrt(1 + sigma^2), below it to sigma."""
+    seen = []
+    latent = torch.full((1, 4, 16, 16), 0.25)
+    generate(pipe, LADYBIRD, replace(QUICK, seed=9, **changes), latent=latent, callback=seen.append)
+    sigma = seen[0].sigma
+    scale = (1 + sigma ** 2) ** 0.5 if full else sigma
+    assert torch.allclose(seen[0].x, latent + scale * start_noise([9], (4, 16, 16)), rtol=1e-5, atol=1e-5)
+
+
 def test_added_noise_is_not_the_start_noise_again():
     assert not torch.allclose(fresh_noise([3], (4, 8, 8))(None, None), start_noise([3], (4, 8, 8)))
     assert fresh_noise([2**64 - 1], (4, 8, 8))(None, None).isfinite().all()
