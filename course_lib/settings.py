@@ -8,12 +8,13 @@ from course_lib.messages import error, text
 
 CONTROLS = ("fixed", "increment", "decrement", "randomize")
 MOST_SEED = 2**64 - 1
+LEAST_DENOISE = 0.01  # ComfyUI's own step; a schedule has steps / denoise sigmas, which must not fill the memory
 RANDOM_SEEDS = 2**50  # ComfyUI's page draws below this: a browser holds whole numbers exactly up to 2**53
 
 
 @dataclass(frozen=True)
 class SamplerSettings:
-    """What a KSampler node is set to: seed 0 to 2**64 - 1, steps, cfg 0 to 100, denoise 0 to 1, and two names.
+    """What a KSampler node is set to: seed 0 to 2**64 - 1, steps, cfg 0 to 100, denoise 0 or 0.01 to 1, two names.
 
     control_after_generate says what becomes of the seed after a picture (`next_seed`); it changes no picture.
     """
@@ -32,11 +33,11 @@ def check_settings(settings: SamplerSettings, most_steps: int) -> None:
     check_range("seed", settings.seed, 0, MOST_SEED, kind=Integral)
     check_range("steps", settings.steps, 1, most_steps, kind=Integral)
     check_range("cfg", settings.cfg, 0, 100)
-    check_range("denoise", settings.denoise, 0, 1)
+    check_range("denoise", settings.denoise, 0 if settings.denoise == 0 else LEAST_DENOISE, 1)
     check_choice("control_after_generate", settings.control_after_generate, CONTROLS)
 
 
-def check_range(name: str, value: float, low: int, high: int, kind: type = Real) -> None:
+def check_range(name: str, value: float, low: float, high: int, kind: type = Real) -> None:
     """Answer a setting that is no number of its kind (Real, Integral), or outside its bounds, with a LessonError."""
     if isinstance(value, bool) or not isinstance(value, kind):
         raise error("setting_no_number" if kind is Real else "setting_no_whole_number", name=name, value=repr(value),

@@ -17,7 +17,8 @@ NAN = float("nan")
     ("seed", -1), ("seed", 2**64), ("seed", 0.5), ("seed", True), ("seed", "0"), ("seed", None),
     ("steps", 0), ("steps", 10000), ("steps", 1101), ("steps", 20.0), ("steps", NAN), ("steps", "20"),
     ("cfg", NAN), ("cfg", float("inf")), ("cfg", -0.1), ("cfg", 100.1), ("cfg", "5"), ("cfg", False), ("cfg", [5]),
-    ("denoise", NAN), ("denoise", -0.01), ("denoise", 1.01), ("denoise", "1"), ("denoise", 1j),
+    ("denoise", NAN), ("denoise", -0.01), ("denoise", 1e-9), ("denoise", None), ("denoise", False),
+    ("denoise", 1.01), ("denoise", "1"), ("denoise", 1j),
     ("control_after_generate", "random"), ("control_after_generate", ["fixed"]), ("control_after_generate", None),
 ])
 def test_a_wrong_setting_is_answered_by_its_name(name, value, language):
@@ -28,7 +29,7 @@ def test_a_wrong_setting_is_answered_by_its_name(name, value, language):
 
 
 @pytest.mark.parametrize("settings", [
-    SamplerSettings(), SamplerSettings(seed=MOST_SEED, steps=1100, cfg=100, denoise=0),
+    SamplerSettings(), SamplerSettings(denoise=0.01), SamplerSettings(seed=MOST_SEED, steps=1100, cfg=100, denoise=0),
     SamplerSettings(seed=np.int64(3), steps=np.int32(1), cfg=np.float32(0), denoise=1),
     *(SamplerSettings(control_after_generate=name) for name in CONTROLS),
 ])
