@@ -26,6 +26,7 @@ lessons: tools  ## 由 notebooks/src 生成两种语言的课 / build both editi
 bench: install  ## 测量画图的时间 / measure how long pictures take
 	$(VENV_PYTHON) tests/bench/bench_draw.py
 	$(VENV_PYTHON) tests/bench/bench_sampling.py
+	$(VENV_PYTHON) tests/bench/bench_explorer.py
 
 .PHONY: tools
 tools: install
