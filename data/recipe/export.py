@@ -3,6 +3,7 @@
 import json
 import random
 import shutil
+import tempfile
 from pathlib import Path
 
 import matplotlib
@@ -36,10 +37,13 @@ def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, model: torch
     pipe = KolorsPipeline(vae=coder.cpu(), text_encoder=model["text_encoder"].cpu(), tokenizer=tokenizer,
                           unet=model["unet"].cpu().half(), scheduler=unet.build_scheduler(),
                           force_zeros_for_empty_prompt=False)
-    for part in ("vae", "text_encoder", "tokenizer", "unet", "scheduler"):
-        shutil.rmtree(folder / part, ignore_errors=True)
-    pipe.save_pretrained(folder, safe_serialization=True)
-    forget_origin(folder)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # the tokenizer copies a file of the old folder
+        pipe.save_pretrained(scratch, safe_serialization=True)
+        forget_origin(Path(scratch))
+        folder.mkdir(exist_ok=True)
+        for part in Path(scratch).iterdir():
+            shutil.rmtree(folder / part.name, ignore_errors=True)
+            part.replace(folder / part.name)
 
 
 def forget_origin(folder: Path) -> None:
