@@ -3,7 +3,7 @@
 Backgrounds are transparent and letters grey, so that each can be read in a light and in a dark notebook.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 
 import matplotlib
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
-from course_lib.pipeline import SHOWN_SIZE
+from course_lib.pipeline import SHOWN_SIZE, Picture
 from course_lib.trial import describe_value
 
 GREY, BLUE, ORANGE = "#808080", "#3584e4", "#e8710a"  # each at least 3 : 1 against black and against white
@@ -131,6 +131,19 @@ def draw_steps(pictures: Sequence[Image.Image], chosen: Sequence[int], sigmas: S
         paste(frame, picture, 0, 6, size)
         frames.append(frame)
     return frames
+
+
+def plot(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: str, ylabel: str, *,
+         xscale: str = "linear", yscale: str = "linear") -> Picture:
+    """Draw named lines of (x values, y values) with a dot at each value; scales are linear or log, as matplotlib's."""
+    figure = new_figure(WIDTH, 300)
+    axes = add_axes(figure, 75, 12, WIDTH - 235, 235)
+    for number, (name, (x, y)) in enumerate(lines.items()):
+        axes.plot(x, y, ".-", label=name, color=matplotlib.colormaps["tab10"](number % 10), linewidth=1.5)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    axes.grid(color=GREY, alpha=0.3, linewidth=0.5)
+    axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), frameon=False, labelcolor=GREY, fontsize=points(LETTER))
+    return Picture(render(figure), f"{ylabel} / {xlabel}: " + ", ".join(lines))
 
 
 def new_figure(width: float, height: float) -> Figure:

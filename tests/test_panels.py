@@ -162,6 +162,17 @@ def test_figures_can_be_read_on_light_and_dark(ground):
     assert contrast > 3
 
 
+def test_a_plot_shows_every_line_in_its_colour_and_names_it():
+    lines = {name: ([1, 10, 100], [height, height, height]) for height, name in enumerate(("low", "middle", "high"), 1)}
+    shown = figures.plot(lines, "steps", "error", xscale="log")
+    assert "low, middle, high" in shown.caption
+    pixels = np.asarray(shown.image)
+    rows = [np.argwhere((np.abs(pixels[..., :3].astype(int) - colour).max(axis=2) < 12) & (pixels[..., 3] > 200))[:, 0]
+            for colour in ((31, 119, 180), (255, 127, 14), (44, 160, 44))]
+    first, second, third = (np.median(row) for row in rows)
+    assert first > second > third  # from the bottom upwards
+
+
 def test_a_trial_lists_what_changed_and_leaves_out_what_draws_nothing():
     other = TRIAL.but(cfg=8.0, control_after_generate="randomize", negative_prompt="3d")
     assert list_changes(TRIAL, other) == {"negative_prompt": ("", "3d"), "cfg": (5.0, 8.0)}

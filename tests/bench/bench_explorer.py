@@ -1,4 +1,4 @@
-"""Drag a slider of the explorer, 30 values within a second; prints medians in seconds and their ratio to one picture."""
+"""Drag a slider of the explorer, 30 values within a second; prints medians in seconds and ratios to one picture."""
 
 import statistics
 import time
