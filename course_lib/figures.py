@@ -137,10 +137,13 @@ def plot(lines: Mapping[str, tuple[Sequence[float], Sequence[float]]], xlabel: s
          xscale: str = "linear", yscale: str = "linear") -> Picture:
     """Draw named lines of (x values, y values) with a dot at each value; scales are linear or log, as matplotlib's."""
     figure = new_figure(WIDTH, 300)
-    axes = add_axes(figure, 75, 12, WIDTH - 235, 235)
+    axes = add_axes(figure, 75, 12, WIDTH - 250, 235)
     for number, (name, (x, y)) in enumerate(lines.items()):
         axes.plot(x, y, ".-", label=name, color=matplotlib.colormaps["tab10"](number % 10), linewidth=1.5)
     axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
+    if xscale == "log":
+        axes.set_xticks(x, [describe_value(value) for value in x])
+        axes.minorticks_off()
     axes.grid(color=GREY, alpha=0.3, linewidth=0.5)
     axes.legend(loc="upper left", bbox_to_anchor=(1.02, 1.02), frameon=False, labelcolor=GREY, fontsize=points(LETTER))
     return Picture(render(figure), f"{ylabel} / {xlabel}: " + ", ".join(lines))
