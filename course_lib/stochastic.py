@@ -85,6 +85,16 @@ def dpmpp_sde(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_noise=1.0,
     return x
 
 
+def sde_step(x, denoised, h_eta):
+    """Go the length h_eta = h (1 + eta) of a step towards denoised, without its noise (Lu 2022, SDE-DPM-Solver++)."""
+    return (-h_eta).exp() * x - torch.expm1(-h_eta) * denoised
+
+
+def sde_spread(sigma_next, h, eta):
+    """Return the standard deviation of the noise that ends a step of length h (Lu 2022, SDE-DPM-Solver++)."""
+    return sigma_next * (-torch.expm1(-2 * h * eta)).sqrt()
+
+
 def dpmpp_2m_sde(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_noise=1.0, solver_type="midpoint"):
     """Continue the line through the last two denoised, add noise (Lu 2022, SDE-DPM-Solver++(2M), arXiv 2211.01095)."""
     before = None
@@ -94,12 +104,12 @@ def dpmpp_2m_sde(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_noise=1
             return denoised
         h = log_step(sigmas[i], sigmas[i + 1])
         h_eta = h * (1 + eta)
-        x = (-h_eta).exp() * x - torch.expm1(-h_eta) * denoised
+        x = sde_step(x, denoised, h_eta)
         if before is not None:
             D1 = (denoised - before) * h / log_step(sigmas[i - 1], sigmas[i])
             heun = torch.expm1(-h_eta) / h_eta + 1
             x = x + (heun if solver_type == "heun" else -torch.expm1(-h_eta) / 2) * D1
-        x = x + s_noise * sigmas[i + 1] * (-torch.expm1(-2 * h * eta)).sqrt() * noise(sigmas[i], sigmas[i + 1])
+        x = x + s_noise * sde_spread(sigmas[i + 1], h, eta) * noise(sigmas[i], sigmas[i + 1])
         before = denoised
     return x
 
@@ -119,7 +129,7 @@ def dpmpp_3m_sde(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_noise=1
             return denoised
         h = log_step(sigmas[i], sigmas[i + 1])
         h_eta = h * (1 + eta)
-        x = (-h_eta).exp() * x - torch.expm1(-h_eta) * denoised
+        x = sde_step(x, denoised, h_eta)
         phi_2 = torch.expm1(-h_eta) / h_eta + 1
         if len(history) == 1:
             x = x + phi_2 * (denoised - history[0]) * h / lengths[0]
@@ -128,7 +138,7 @@ def dpmpp_3m_sde(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_noise=1
             D1_0, D1_1 = (denoised - history[0]) / r0, (history[0] - history[1]) / r1
             D2 = (D1_0 - D1_1) / (r0 + r1)
             x = x + phi_2 * (D1_0 + r0 * D2) - (phi_2 / h_eta - 1 / 2) * D2
-        x = x + s_noise * sigmas[i + 1] * (-torch.expm1(-2 * h * eta)).sqrt() * noise(sigmas[i], sigmas[i + 1])
+        x = x + s_noise * sde_spread(sigmas[i + 1], h, eta) * noise(sigmas[i], sigmas[i + 1])
         history, lengths = [denoised, *history][:2], [h, *lengths][:2]
     return x
 
