@@ -50,10 +50,12 @@ def test_diversity_is_zero_for_equal_pictures_and_more_for_others():
 
 def test_the_shipped_model_scores_what_its_card_says(pipe):
     card = json.loads((WEIGHTS.parents[1] / "tiny_kolors" / "card" / "scores.json").read_text(encoding="utf-8"))
-    goals = {"subject": 0.80, "ground": 0.95, "ground_by_border": 0.95, "style": 0.95}
-    assert all(card["cfg 5"][part] >= least for part, least in goals.items())
-    assert abs(card["cfg 5"]["subject_zh"] - card["cfg 5"]["subject_en"]) <= 0.05
+    scores = score_model(pipe)  # 400 prompts, fixed seeds
+    assert scores["subject"] >= 0.80
+    assert scores["ground"] >= 0.95
+    assert scores["ground_by_border"] >= 0.95
+    assert card["cfg 5"]["style"] >= 0.95  # two pictures above the goal; another CPU rounds differently
+    assert abs(scores["subject_zh"] - scores["subject_en"]) <= 0.05
     assert card["cfg 1"]["subject"] < card["cfg 5"]["subject"] - 0.1
-    scores = score_model(pipe)  # 400 prompts, fixed seeds; another CPU rounds differently
     for name, value in card["cfg 5"].items():
         assert scores[name] == pytest.approx(value, abs=0.02), name
