@@ -8,9 +8,10 @@ import pytest
 
 from course_lib import messages
 from course_lib.messages import ERRORS, LANGUAGES, TEXTS, LessonError
+from course_lib.texts import TABLES
 
 COURSE = Path(__file__).parent.parent
-SOURCES = sorted((COURSE / "course_lib").glob("*.py")) + sorted((COURSE / "notebooks" / "src").glob("*.py"))
+SOURCES = sorted((COURSE / "course_lib").rglob("*.py")) + sorted((COURSE / "notebooks" / "src").glob("*.py"))
 
 
 @pytest.fixture(params=LANGUAGES)
@@ -43,6 +44,12 @@ def test_error_in_both_languages(key):
         assert len(parts) == 3 and all(part.strip() for part in parts)
     assert fields("".join(ERRORS[key]["zh"])) == fields("".join(ERRORS[key]["en"]))
     assert has_chinese("".join(ERRORS[key]["zh"])) and not has_chinese("".join(ERRORS[key]["en"]))
+
+
+@pytest.mark.parametrize("kind", ["TEXTS", "ERRORS"])
+def test_a_key_stands_in_one_table_only(kind):
+    keys = [key for table in TABLES for key in getattr(table, kind)]
+    assert sorted(keys) == sorted(set(keys))
 
 
 def test_every_key_that_is_asked_for_exists():

@@ -1,0 +1,7 @@
+"""Workflows, nodes, and the real ComfyUI."""
+
+TEXTS = {
+}
+
+ERRORS = {
+}

@@ -1,0 +1,7 @@
+"""Preparing a data set: verdicts, reasons, sources."""
+
+TEXTS = {
+}
+
+ERRORS = {
+}

@@ -1,0 +1,7 @@
+"""LoRA files: formats, reports, what does not fit."""
+
+TEXTS = {
+}
+
+ERRORS = {
+}

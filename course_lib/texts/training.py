@@ -1,0 +1,7 @@
+"""Training a LoRA: progress, and what stops it."""
+
+TEXTS = {
+}
+
+ERRORS = {
+}
