@@ -18,11 +18,12 @@ from torch import Tensor
 from course_lib.messages import error, text
 from course_lib.noise import start_noise, step_noise
 from course_lib.pipeline import Picture, check_text, find_unknown_words, shorten
-from course_lib.prompts import LENGTH, Encoded, encode_text, join_texts
+from course_lib.prompts import LENGTH, Encoded, encode_text, join_texts, pad_texts
 from course_lib.sampler_step import Callback
 from course_lib.samplers import SAMPLERS, check_names, make_sigmas, model_sigmas
 from course_lib.settings import SamplerSettings, check_settings
 from course_lib.sigmas import to_timestep
+from course_lib.unet_steps import prepare_unet
 
 MOST_PLACES = 2**15  # latent places in one batch: 128 pictures of Tiny Kolors, 2 of Kolors at 1024 px
 MOST_TIMES = 4  # the longest side of a picture, in multiples of the size that the model was trained at
@@ -80,6 +81,7 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
     """Sample a batch of latents [batch, channels, height, width] with settings that share their `sampling_of`."""
     model = model_sigmas(pipe.scheduler.config)
     sigmas = make_sigmas(batch[0], model)
+    size = tuple(side * pipe.vae_scale_factor for side in latent.shape[2:])
     latent = latent.to(pipe.unet.device, torch.float32).expand(len(batch), -1, -1, -1)
     if len(sigmas) < 2:  # denoise 0: nothing to do
         return latent
@@ -89,28 +91,19 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
     x = latent + ((1 + sigmas[0] ** 2).sqrt() if full else sigmas[0]) * start_noise(seeds, shape).to(latent.device)
     added = step_noise(batch[0].sampler_name, seeds, shape, float(model[-1]))
     return SAMPLERS[batch[0].sampler_name](
-        build_denoiser(pipe, texts, [float(one.cfg) for one in batch], model), x, sigmas,
+        build_denoiser(pipe, texts, [float(one.cfg) for one in batch], model, size), x, sigmas,
         noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device), callback=callback)
 
 
-def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequence[float],
-                   model: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequence[float], model: Tensor,
+                   size: tuple[int, int]) -> Callable[[Tensor, Tensor], Tensor]:
     """Return denoise(x, sigma) -> x0: the UNet, guided from texts[1] to texts[0] by one cfg per picture (Ho 2022).
 
-    Both texts go through the UNet in one batch; a picture with cfg 1 needs only the first.
+    Both texts go through the UNet in one batch; a picture with cfg 1 needs only the first. size: (height, width) in px.
     """
-    unet = pipe.unet
-    dtype, device = unet.dtype, unet.device  # once: diffusers looks through every weight for them
     guided = [row for row, cfg in enumerate(cfgs) if not math.isclose(cfg, 1.0)]
-    factors = torch.tensor([cfgs[row] for row in guided], device=device).view(-1, 1, 1, 1)
-    texts = join_texts([texts[0]] * len(cfgs) + [texts[1]] * len(guided), dtype, device)
-
-    def see_noise(x: Tensor, timestep: Tensor) -> Tensor:
-        height, width = (side * pipe.vae_scale_factor for side in x.shape[2:])
-        size = torch.tensor([[height, width, 0, 0, height, width]], device=device)  # original, crop, target
-        told = {"text_embeds": texts.pooled, "time_ids": size.expand(len(x), -1)}
-        return unet(x.to(dtype), timestep.to(device), texts.states, encoder_attention_mask=texts.mask,
-                    added_cond_kwargs=told, return_dict=False)[0].float()
+    factors = torch.tensor([cfgs[row] for row in guided], device=pipe.unet.device).view(-1, 1, 1, 1)
+    see_noise = build_predictor(pipe, [texts[0]] * len(cfgs) + [texts[1]] * len(guided), size)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         scaled = x / (1 + sigma ** 2).sqrt()
@@ -122,6 +115,26 @@ def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequenc
         return x0
 
     return denoise
+
+
+def build_predictor(pipe: KolorsPipeline, texts: Sequence[Encoded],
+                    size: tuple[int, int]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return see_noise(x, timestep) -> noise in float32 of the UNet, one text for each picture; size in px."""
+    unet = pipe.unet
+    dtype, device = unet.dtype, unet.device  # once: diffusers looks through every weight for them
+    told = torch.tensor([[*size, 0, 0, *size]], device=device).expand(len(texts), -1)  # original, crop, target
+    if takes_turns(pipe):  # only a call of the whole UNet brings it to the GPU
+        whole = pad_texts(texts, LENGTH, dtype, device)
+        beside = {"text_embeds": whole.pooled, "time_ids": told}
+        return lambda x, timestep: unet(x.to(dtype), timestep, whole.states, added_cond_kwargs=beside,
+                                        return_dict=False)[0].float()
+    see_noise = prepare_unet(unet, join_texts(texts, dtype, device), told)
+    return lambda x, timestep: see_noise(x.to(dtype), timestep.to(device)).float()
+
+
+def takes_turns(pipe: KolorsPipeline) -> bool:
+    """Tell whether a pipeline's UNet and text encoder have the GPU one after the other (`Plan.placement`)."""
+    return hasattr(pipe, "plan") and pipe.plan.placement == "turns"
 
 
 def empty_latent(pipe: KolorsPipeline, width: int | None = None, height: int | None = None) -> Tensor:

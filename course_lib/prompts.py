@@ -5,8 +5,9 @@ one and the same state, because nothing in them differs. A softmax that meets N 
 one of them with log N added to its score, so a few pads stand for all: the same picture, with less to attend to.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import torch
@@ -15,7 +16,6 @@ from torch import Tensor
 
 LENGTH = 256  # tokens of a padded text, KolorsPipeline's own
 MOST_TEXTS = 64  # kept for one text encoder
-MASK_SCALE = 10_000  # diffusers' UNet adds (mask - 1) * 10000 to the scores of the cross-attention
 
 
 @dataclass(frozen=True)
@@ -31,11 +31,14 @@ class Encoded:
 
 @dataclass(frozen=True)
 class Condition:
-    """A batch of texts for the UNet: states [batch, tokens, hidden], mask [batch, tokens] or None, pooled."""
+    """A batch of texts for the UNet: states [batch, tokens, hidden], pooled [batch, hidden], and bias or None.
+
+    bias [batch, 1, 1, tokens] is added to the scores of the cross-attention.
+    """
 
     states: Tensor
-    mask: Tensor | None
     pooled: Tensor
+    bias: Tensor | None = None
 
 
 _encoded: WeakKeyDictionary[torch.nn.Module, dict[str, Encoded]] = WeakKeyDictionary()  # goes with its model
@@ -65,19 +68,17 @@ def run_encoder(pipe: KolorsPipeline, text: str) -> Encoded:
 
 
 def join_texts(texts: Sequence[Encoded], dtype: torch.dtype, device: torch.device) -> Condition:
-    """Lay texts side by side, each with as many of its pads as the longest one needs; these weigh as much as all.
+    """Lay texts side by side, each with as many of its pads as the longest one needs; these weigh as much as all."""
+    length = max(len(text.words) + (text.pads > 0) for text in texts)
+    condition, bias = pad_texts(texts, length, dtype, device), torch.zeros(len(texts), 1, 1, length)
+    for row, text in enumerate(texts):
+        if copies := length - len(text.words):
+            bias[row, ..., :copies] = math.log(text.pads / copies)
+    return replace(condition, bias=bias.to(device, dtype))
 
-    Only float32 carries their weight through diffusers' mask: other dtypes get all 256 tokens and no mask.
-    """
-    merge = dtype == torch.float32
-    length = max(len(text.words) + (text.pads > 0) for text in texts) if merge else LENGTH
-    states, mask = [], []
-    for text in texts:
-        copies = length - len(text.words)
-        states.append(torch.cat([text.pad.expand(copies, -1), text.words]))
-        mask.append(torch.ones(length, dtype=torch.float64))
-        if copies:  # the words step back instead of the pads forward: just below 1 a float32 is finer than above
-            mask[-1][copies:] -= torch.tensor(text.pads / copies).log() / MASK_SCALE
+
+def pad_texts(texts: Sequence[Encoded], length: int, dtype: torch.dtype, device: torch.device) -> Condition:
+    """Lay texts side by side, each with pads on its left up to `length` tokens; with 256 it is what diffusers does."""
+    states = [torch.cat([text.pad.expand(length - len(text.words), -1), text.words]) for text in texts]
     pooled = torch.stack([text.pooled for text in texts])
-    return Condition(torch.stack(states).to(device, dtype), torch.stack(mask).to(device, dtype) if merge else None,
-                     pooled.to(device, dtype))
+    return Condition(torch.stack(states).to(device, dtype), pooled.to(device, dtype))

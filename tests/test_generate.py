@@ -1,5 +1,6 @@
 """`generate` against diffusers' own pipeline, and what it promises about seeds, batches, latents and wrong inputs."""
 
+import copy
 import gc
 import weakref
 from dataclasses import replace
@@ -12,6 +13,7 @@ from PIL import Image
 from course_lib import prompts
 from course_lib.generate import (
     build_denoiser,
+    build_predictor,
     decode,
     empty_latent,
     encode_picture,
@@ -23,9 +25,10 @@ from course_lib.judge import judge
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.noise import fresh_noise, path_noise, start_noise
 from course_lib.pipeline import draw
-from course_lib.prompts import Condition, encode_text, join_texts, run_encoder
+from course_lib.prompts import Condition, encode_text, join_texts, pad_texts, run_encoder
 from course_lib.samplers import Cancelled, model_sigmas
 from course_lib.settings import SamplerSettings
+from course_lib.unet_steps import prepare_unet
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 QUICK = SamplerSettings(steps=3)
@@ -59,29 +62,40 @@ def test_it_equals_diffusers_where_both_take_the_same_sigmas(pipe):
 
 
 def test_few_pads_stand_for_all(pipe):
-    """The denoiser with merged pads against the same one with all 256 tokens."""
+    """The UNet with merged pads against diffusers' own call with all 256 tokens."""
     texts, model = (encode_text(pipe, LADYBIRD), encode_text(pipe, "flat")), model_sigmas(pipe.scheduler.config)
     whole = pipe.encode_prompt([LADYBIRD, "flat"], do_classifier_free_guidance=False)
     merged = join_texts(texts, torch.float32, "cpu")
-    assert merged.states.shape[1] < 20 and join_texts(texts, torch.float64, "cpu").states.shape[1] == 256
+    assert merged.states.shape[1] < 20
     x = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
-    told = {"time_ids": torch.tensor([[64, 64, 0, 0, 64, 64]]).expand(2, -1)}
+    size = torch.tensor([[64, 64, 0, 0, 64, 64]]).expand(2, -1)
     with torch.no_grad():
-        wanted = pipe.unet(x, 500, whole[0], added_cond_kwargs={"text_embeds": whole[2], **told}).sample
-        seen = pipe.unet(x, 500, merged.states, encoder_attention_mask=merged.mask,
-                         added_cond_kwargs={"text_embeds": merged.pooled, **told}).sample
-        unweighted = pipe.unet(x, 500, merged.states, added_cond_kwargs={"text_embeds": merged.pooled, **told}).sample
-    assert torch.allclose(seen, wanted, atol=1e-3)
+        wanted = pipe.unet(x, 500, whole[0], added_cond_kwargs={"text_embeds": whole[2], "time_ids": size}).sample
+        seen = prepare_unet(pipe.unet, merged, size)(x, torch.tensor(500))
+        unweighted = prepare_unet(pipe.unet, replace(merged, bias=None), size)(x, torch.tensor(500))
+    assert torch.allclose(seen, wanted, atol=1e-5)
     assert not torch.allclose(unweighted, wanted, atol=1e-2)
-    assert build_denoiser(pipe, texts, [3.0], model)(x[:1], torch.tensor(2.0)).shape == (1, 4, 16, 16)
+    assert build_denoiser(pipe, texts, [3.0], model, (64, 64))(x[:1], torch.tensor(2.0)).shape == (1, 4, 16, 16)
 
 
-def test_other_dtypes_get_every_token_and_no_mask(pipe):
-    texts = [encode_text(pipe, LADYBIRD)]
-    whole = join_texts(texts, torch.float16, "cpu")
-    assert whole.mask is None and whole.states.shape[1] == 256 and whole.states.dtype == torch.float16
-    wanted = pipe.encode_prompt(LADYBIRD, do_classifier_free_guidance=False)[0]
-    assert torch.equal(whole.states, wanted.half())
+def test_padded_texts_are_what_diffusers_reads(pipe):
+    whole = pad_texts([encode_text(pipe, LADYBIRD)], 256, torch.float16, "cpu")
+    assert whole.bias is None and whole.states.dtype == torch.float16
+    wanted = pipe.encode_prompt(LADYBIRD, do_classifier_free_guidance=False)
+    assert torch.equal(whole.states, wanted[0].half()) and torch.equal(whole.pooled, wanted[2].half())
+
+
+def test_a_unet_that_takes_turns_is_called_whole(pipe):
+    """Only its own call brings it to the GPU; the picture is the same."""
+    texts, calls = [encode_text(pipe, LADYBIRD)], []
+    x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    hook = pipe.unet.register_forward_pre_hook(lambda *asked: calls.append(asked))
+    turns = copy.copy(pipe)
+    turns.plan = replace(pipe.plan, placement="turns")
+    with torch.no_grad():
+        own, whole = (build_predictor(one, texts, (64, 64))(x, torch.tensor(300)) for one in (pipe, turns))
+    hook.remove()
+    assert len(calls) == 1 and torch.allclose(own, whole, atol=1e-5)
 
 
 def test_a_long_text_beside_a_short_one(pipe):
@@ -89,7 +103,7 @@ def test_a_long_text_beside_a_short_one(pipe):
     long, short = encode_text(pipe, LADYBIRD * 60), encode_text(pipe, "")
     joined = join_texts([long, short], torch.float32, "cpu")
     assert long.pads == 0 and joined.states.shape[1] == 256
-    assert torch.isfinite(joined.mask).all() and joined.mask[0].unique().tolist() == [1.0]
+    assert torch.isfinite(joined.bias).all() and joined.bias[0].unique().tolist() == [0.0]
 
 
 def test_guidance_is_a_line_through_both_predictions(pipe):
@@ -97,19 +111,19 @@ def test_guidance_is_a_line_through_both_predictions(pipe):
     texts, model = (encode_text(pipe, LADYBIRD), encode_text(pipe, "")), model_sigmas(pipe.scheduler.config)
     x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0)) * 3
     with torch.no_grad():
-        zero, one, three = (build_denoiser(pipe, texts, [cfg], model)(x, torch.tensor(3.0)) for cfg in (0.0, 1.0, 3.0))
-        swapped = build_denoiser(pipe, texts[::-1], [1.0], model)(x, torch.tensor(3.0))
+        zero, one, three = (build_denoiser(pipe, texts, [cfg], model, (64, 64))(x, torch.tensor(3.0))
+                            for cfg in (0.0, 1.0, 3.0))
+        swapped = build_denoiser(pipe, texts[::-1], [1.0], model, (64, 64))(x, torch.tensor(3.0))
     assert torch.allclose(zero, swapped, atol=1e-4)
     assert torch.allclose(three, zero + 3 * (one - zero), atol=1e-3) and not torch.allclose(zero, one, atol=1e-2)
 
 
-def test_cfg_1_asks_the_model_for_one_picture(pipe, monkeypatch):
+def test_cfg_1_asks_the_model_for_one_picture(pipe):
     rows = []
-    forward = pipe.unet.forward
-    monkeypatch.setattr(pipe.unet, "forward",
-                        lambda x, *args, **named: rows.append(len(x)) or forward(x, *args, **named))
+    hook = pipe.unet.conv_in.register_forward_pre_hook(lambda _, asked: rows.append(len(asked[0])))
     generate(pipe, LADYBIRD, [replace(QUICK, cfg=1.0), replace(QUICK, cfg=5.0)])
     generate(pipe, LADYBIRD, replace(QUICK, cfg=1.0))
+    hook.remove()
     assert rows == [3] * 3 + [1] * 3
 
 
@@ -326,4 +340,4 @@ def test_wrong_pictures_are_answered(pipe, language):
 
 def test_a_condition_holds_what_the_unet_takes(pipe):
     joined = join_texts([encode_text(pipe, LADYBIRD)] * 2, torch.float32, "cpu")
-    assert isinstance(joined, Condition) and len(joined.states) == len(joined.pooled) == len(joined.mask) == 2
+    assert isinstance(joined, Condition) and len(joined.states) == len(joined.pooled) == len(joined.bias) == 2

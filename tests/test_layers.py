@@ -12,11 +12,12 @@ COURSE = Path(__file__).parent.parent
 ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "kolors_configs", "footprint", "plan", "embeddings", "loading",
          "emoji", "settings", "a1111", "png", "pipeline",
-         "prompts", "noise",
+         "prompts", "unet_steps", "noise",
          "sigmas", "sampler_step", "one_step", "multistep", "stochastic", "samplers",
          "generate",
          "judge", "measure",
          # preparing a data set
+         "caption_table", "scenes", "synthesis",
          # LoRA: files, then training
          # workflows, then ComfyUI
          "trial", "worker", "figures", "sweep", "look", "controls", "panels", "prediction", "widgets",

@@ -113,7 +113,7 @@ def test_of_many_values_the_last_is_shown_and_few_are_drawn(pipe, explorer, monk
 
 def test_a_newer_value_breaks_a_running_picture_off(explorer):
     looks = []
-    explorer.worker.pipe.unet.register_forward_hook(lambda *_: looks.append(1))
+    explorer.worker.pipe.unet.conv_in.register_forward_hook(lambda *_: looks.append(1))
     dial(explorer, "steps").field.value = 30
     end = time.monotonic() + 120
     while len(looks) < 3:
