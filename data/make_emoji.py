@@ -1,5 +1,7 @@
 """Draw the course's pictures again: 64 subjects x 4 styles -> data/emoji/<style>/<subject>.png and subjects.json.
 
+The vector sources of three styles are kept beside them, data/emoji/svg/<style>/<subject>.svg, for course_lib.synthesis.
+
     python data/make_emoji.py            # needs npm (downloads five packages, 135 MB unpacked) and pip install resvg-py
 
 The npm registry carries the picture sets as Iconify JSON (one SVG body a picture); resvg draws them. Takes about
@@ -27,6 +29,7 @@ SETS = {
     "3d": ("@iconify-json/fluent-emoji", "1.2.7"),
     "lineart": ("@iconify-json/fluent-emoji-high-contrast", "1.2.6"),
 }
+VECTORS = ("noto", "flat", "lineart")  # the 3d set holds pixels in an SVG's clothes
 NAMES = ("emojibase-data", "17.0.0")
 
 # CLDR slug | group | zh measure word | zh names, the first is the usual one | en names, the first is the usual one.
@@ -107,17 +110,21 @@ def fetch_packages(folder: Path) -> Path:
     return folder / "node_modules"
 
 
-def draw(icons: dict, slug: str) -> Image.Image:
-    """Draw one picture, RGBA, SIZE x SIZE px; one that is not square is centred on a square view box."""
+def write_svg(icons: dict, slug: str) -> str:
+    """Write one picture as an SVG file's text; one that is not square is centred on a square view box."""
     body = icons["icons"].get(slug) or icons["icons"][icons["aliases"][slug]["parent"]]
     width = body.get("width", icons.get("width", 16))
     height = body.get("height", icons.get("height", 16))
     side = max(width, height)
     left = body.get("left", 0) - (side - width) / 2
     top = body.get("top", 0) - (side - height) / 2
-    svg = (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-           f'viewBox="{left} {top} {side} {side}" width="{SIZE}" height="{SIZE}">'
-           f'{body["body"].replace("currentColor", "#000")}</svg>')
+    return (f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
+            f'viewBox="{left} {top} {side} {side}" width="{SIZE}" height="{SIZE}">'
+            f'{body["body"].replace("currentColor", "#000")}</svg>')
+
+
+def draw(svg: str) -> Image.Image:
+    """Draw one picture, RGBA, SIZE x SIZE px."""
     png = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=SIZE, height=SIZE))
     return Image.open(io.BytesIO(png)).convert("RGBA")
 
@@ -150,10 +157,15 @@ def main() -> None:
             if found != version:
                 raise SystemExit(f"{package}: version {found} is here, {version} is wanted")
             icons = json.loads((modules / package / "icons.json").read_text(encoding="utf-8"))
-            shutil.rmtree(arguments.out / style, ignore_errors=True)
+            for before in (arguments.out / style, arguments.out / "svg" / style):
+                shutil.rmtree(before, ignore_errors=True)
             (arguments.out / style).mkdir(parents=True)
-            for subject in subjects:
-                draw(icons, subject["slug"]).save(arguments.out / style / f"{subject['slug']}.png", optimize=True)
+            for slug in (subject["slug"] for subject in subjects):
+                svg = write_svg(icons, slug)
+                draw(svg).save(arguments.out / style / f"{slug}.png", optimize=True)
+                if style in VECTORS:
+                    (arguments.out / "svg" / style).mkdir(parents=True, exist_ok=True)
+                    (arguments.out / "svg" / style / f"{slug}.svg").write_text(svg + "\n", encoding="utf-8")
     text = "[\n" + ",\n".join(json.dumps(subject, ensure_ascii=False) for subject in subjects) + "\n]\n"
     (arguments.out / "subjects.json").write_text(text, encoding="utf-8")
 
