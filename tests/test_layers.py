@@ -17,7 +17,7 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "generate",
          "judge", "measure",
          # preparing a data set
-         "caption_table", "scenes", "synthesis",
+         "caption_table", "raw_picture", "scenes", "synthesis", "augment",
          # LoRA: files, then training
          # workflows, then ComfyUI
          "trial", "worker", "figures", "sweep", "look", "controls", "panels", "prediction", "widgets",

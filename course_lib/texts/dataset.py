@@ -2,6 +2,8 @@
 
 TEXTS = {
     "make_synthesised": {"zh": "画好 {count} 张，连同说明一起放在 {folder}", "en": "{count} pictures and their captions are in {folder}"},
+    "picture_none": {"zh": "里面的内容不是图片", "en": "its content is no picture"},
+    "make_augmented": {"zh": "{before} 张变成了 {after} 张（其中 {mirrored} 张做了镜像），放在 {folder}", "en": "{before} pictures have become {after} ({mirrored} of them mirrored), in {folder}"},
 }
 
 ERRORS = {
@@ -32,4 +34,13 @@ ERRORS = {
     "make_blender_failed": {
         "zh": ("Blender 没有画出来。", "{python} 说：{cause}。", "在那个环境里试一下 python -c \"import bpy\"；不行的话改用 engine=\"resvg\"。"),
         "en": ("Blender did not draw the picture.", "{python} said: {cause}.", "Try python -c \"import bpy\" in that environment; failing that, use engine=\"resvg\".")},
+    "make_no_train": {
+        "zh": ("{folder} 里没有可以增强的训练集。", "增强只用训练的那一份：要有 train 文件夹，里面有 metadata.csv。验证集不增强，不然考题就混进了练习题。", "先用 prepare 整理出训练集，再来增强。"),
+        "en": ("{folder} holds no training set to enlarge.", "Augmentation takes the training part alone, a folder train with a metadata.csv; were validation enlarged too, it would no longer measure anything new.", "Make a training set with prepare first.")},
+    "picture_unreadable": {
+        "zh": ("{name} 不是一张完整的图片。", "读到的问题：{cause}。", "用看图软件打开它确认一下；打不开就重新下载或者删掉。能用的格式：PNG、JPEG、WebP、GIF、BMP。"),
+        "en": ("{name} is no whole picture.", "What was wrong: {cause}.", "Try it in a picture viewer; if that cannot open it, download it again or delete it. What can be used: PNG, JPEG, WebP, GIF, BMP.")},
+    "picture_too_large": {
+        "zh": ("{name} 自称有 {width} x {height} 像素，太大了，没有打开。", "很小的文件也可以自称有几亿像素，一打开内存就满了。上限是 {most} 百万像素。", "如果真是一张大图，先用别的软件缩小。"),
+        "en": ("{name} claims {width} x {height} pixels; that is too large, and it was not opened.", "Even a small file can claim hundreds of millions of pixels and fill the memory when it is opened. The limit is {most} million.", "If it really is a large picture, make it smaller with another program first.")},
 }
