@@ -1,6 +1,7 @@
 """Open a picture that nobody has looked at yet: kind and size are read from its header before a pixel is decoded."""
 
 import io
+import re
 import warnings
 from pathlib import Path
 
@@ -18,10 +19,12 @@ def read_header(content: bytes | Path) -> tuple[str, int, int]:
     try:
         with open_quietly(content) as picture:
             kind, (width, height) = picture.format, picture.size
-    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as cause:
+    except Image.DecompressionBombError as cause:  # Pillow's own, far higher limit; its words hold the number
+        raise too_large(content, int(re.search(r"\d+", str(cause))[0])) from cause
+    except (OSError, ValueError, TypeError, SyntaxError) as cause:
         raise unreadable(content, cause) from cause
     if width * height > MOST_PIXELS:
-        raise error("picture_too_large", name=name_of(content), width=width, height=height, most=MOST_PIXELS // 10**6)
+        raise too_large(content, width * height)
     return kind, width, height
 
 
@@ -32,7 +35,7 @@ def open_picture(content: bytes | Path) -> Image.Image:
         with open_quietly(content) as picture:
             picture.load()  # truncated and damaged files are found here
             return flatten(ImageOps.exif_transpose(picture))
-    except (OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as cause:
+    except (OSError, ValueError, TypeError, SyntaxError) as cause:
         raise unreadable(content, cause) from cause
 
 
@@ -49,6 +52,11 @@ def flatten(picture: Image.Image) -> Image.Image:
         whole = picture.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", whole.size, "white"), whole).convert("RGB")
     return picture.convert("RGB")
+
+
+def too_large(content: bytes | Path, pixels: int) -> LessonError:
+    """Build the LessonError of a picture that claims too many pixels."""
+    return error("picture_too_large", name=name_of(content), pixels=pixels // 10**6, most=MOST_PIXELS // 10**6)
 
 
 def unreadable(content: bytes | Path, cause: Exception) -> LessonError:
