@@ -19,7 +19,10 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          # preparing a data set
          "caption_table", "raw_picture", "scenes", "synthesis", "augment",
          # LoRA: files, then training
+         "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora",
          # workflows, then ComfyUI
+         "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
+         "workflow_forms", "workflow_graph", "workflow",
          "trial", "worker", "figures", "sweep", "look", "controls", "panels", "prediction", "widgets",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]
 PACKAGE = COURSE / "course_lib"
