@@ -15,15 +15,15 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "prompts", "unet_steps", "noise",
          "sigmas", "sampler_step", "one_step", "multistep", "stochastic", "samplers",
          "generate",
-         "judge", "measure",
+         "judge", "measure", "trial", "figures",
          # preparing a data set
          "caption_table", "raw_picture", "scenes", "synthesis", "augment",
          # LoRA: files, then training
-         "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora",
+         "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora_inspect", "lora",
          # workflows, then ComfyUI
          "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
          "workflow_forms", "workflow_graph", "workflow",
-         "trial", "worker", "figures", "sweep", "look", "controls", "panels", "prediction", "widgets",
+         "worker", "sweep", "look", "controls", "panels", "prediction", "widgets",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]
 PACKAGE = COURSE / "course_lib"
 MODULES = sorted(PACKAGE.rglob("*.py"))  # those of a folder in it count as the folder: texts/hub.py as texts
