@@ -30,6 +30,7 @@ from course_lib.lora_adapters import (
 from course_lib.lora_convert import convert as convert
 from course_lib.lora_convert import require_alpha, write_lora
 from course_lib.lora_files import check_alpha, join_range, read_lora
+from course_lib.lora_inspect import inspect as inspect
 from course_lib.lora_keys import list_layers
 from course_lib.lora_match import match_layers, read_base
 from course_lib.messages import error, text

@@ -8,6 +8,25 @@ TEXTS = {
     "lora_base_untold": {
         "zh": "文件没有写明它是在哪个基础模型上训练的。只改注意力层的 SDXL LoRA 和 Kolors 的形状完全一样，效果不对时先查这一点。",
         "en": "The file does not say which base model it was trained on. An SDXL LoRA of the attention layers has the very same shapes as one of Kolors; if it looks wrong, check that first."},
+    "lora_row": {"zh": "{name}：{value}", "en": "{name}: {value}"},
+    "lora_row_file": {"zh": "文件", "en": "file"},
+    "lora_row_format": {"zh": "格式", "en": "format"},
+    "lora_row_layers": {"zh": "层", "en": "layers"},
+    "lora_row_rank": {"zh": "rank", "en": "rank"},
+    "lora_row_alpha": {"zh": "alpha", "en": "alpha"},
+    "lora_row_weights": {"zh": "权重", "en": "weights"},
+    "lora_row_base": {"zh": "基础模型", "en": "base model"},
+    "lora_row_trigger": {"zh": "触发词", "en": "trigger word"},
+    "lora_row_settings": {"zh": "训练设置", "en": "settings"},
+    "lora_row_summary": {"zh": "训练结果", "en": "summary"},
+    "lora_file_size": {"zh": "{name}，{size} MB", "en": "{name}, {size} MB"},
+    "lora_layers_fit": {"zh": "{count} 层，都是 {base} 有的层", "en": "{count}, all of which {base} has"},
+    "lora_layers_other": {"zh": "{count} 层，是 {base} 的 LoRA", "en": "{count}, a LoRA of {base}"},
+    "lora_layers_unfit": {"zh": "{count} 层，不全是 Kolors 或 Tiny Kolors 的层", "en": "{count}, not all of them of Kolors or of Tiny Kolors"},
+    "lora_alpha_scale": {"zh": "{alpha}（倍率 alpha/rank = {scale}）", "en": "{alpha} (scale alpha/rank = {scale})"},
+    "lora_alpha_unknown": {"zh": "没有记录，加载时要写 alpha=", "en": "not recorded: loading asks for alpha="},
+    "lora_weights": {"zh": "{count} 个数，{kind}", "en": "{count} numbers, {kind}"},
+    "lora_untold": {"zh": "没有写", "en": "not told"},
 }
 
 ERRORS = {
