@@ -1,4 +1,4 @@
-"""The explorer in a real JupyterLab in a real Chromium, as a learner meets it; skipped where there is no Chromium."""
+"""Lesson 3 in a real JupyterLab in a real Chromium, as a learner meets it; skipped where there is no Chromium."""
 
 import json
 import os
@@ -9,46 +9,37 @@ import subprocess
 import sys
 import time
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
-import nbformat
 import numpy as np
 import pytest
 from PIL import Image
 
 from course_lib.generate import generate
-from course_lib.lessons import METADATA
 from course_lib.measure import distance
 from course_lib.messages import set_language, text
 from course_lib.settings import SamplerSettings
 
 COURSE = Path(__file__).parent.parent
-PROMPTS = {"zh": "一只瓢虫，蓝色背景", "en": "a ladybird on a blue background"}
-STEPS = 4
-SECONDS = 120  # for everything that is waited for; a busy machine draws slowly
+LESSONS = {"zh": COURSE / "notebooks" / "03_sampler_parameters.ipynb",
+           "en": COURSE / "notebooks" / "en" / "03_sampler_parameters.ipynb"}
+PROMPT = "一只瓢虫，卡通风格，蓝色背景"  # the lesson's own, with these settings
+SETTINGS = SamplerSettings(seed=1, steps=20)
+NOTEBOOK = "window.jupyterapp.shell.currentWidget.content"  # JupyterLab's own name for the open one
+SECONDS = 240  # for everything that is waited for; a busy machine draws slowly
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt-get install chromium)")
 
 
-def write_notebook(path, language):
-    """Write a notebook whose second cell shows the explorer."""
-    cells = [f"from course_lib.messages import set_language\nset_language({language!r})\n"
-             "from course_lib.pipeline import load\nfrom course_lib.settings import SamplerSettings\n"
-             "from course_lib.widgets import explore\npipe = load('tiny')",
-             f"explorer = explore(pipe, {PROMPTS[language]!r}, settings=SamplerSettings(steps={STEPS}))\nexplorer",
-             "import time\ntime.sleep(300)"]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells], metadata=METADATA)
-    nbformat.write(notebook, path)
-
-
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """A JupyterLab of its own, with private settings, on notebooks in a folder of its own: its address."""
     folder = tmp_path_factory.mktemp("lab")
-    for language in PROMPTS:
-        write_notebook(folder / f"{language}.ipynb", language)
+    for language, lesson in LESSONS.items():
+        shutil.copy(lesson, folder / f"{language}.ipynb")
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -80,21 +71,26 @@ def browser():
         started.close()
 
 
-@pytest.fixture(params=PROMPTS)
+@pytest.fixture(params=LESSONS)
 def page(request, lab, browser):
-    """A page on which the explorer of one language has drawn its first picture; it may log no error."""
+    """A page on which a lesson has run down to its explorer, the English one whole; it may log no error."""
     errors = []
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     page.set_default_timeout(SECONDS * 1000)
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
     page.goto(lab(request.param))
-    page.wait_for_function("""() => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady
-                              && document.querySelectorAll('.jp-CodeCell').length == 3""")
+    page.wait_for_function(f"""() => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady
+                              && {NOTEBOOK}.model.cells.length > 20""")
     set_language(request.param)
     page.language = request.param
-    for cell in range(2):
-        run_cell(page, cell)
-    wait_for_caption(page, "steps", STEPS)
+    page.explorer_cell = page.evaluate(f"""() => [...{NOTEBOOK}.model.cells].findIndex(
+        cell => cell.type == 'code' && cell.sharedModel.source.includes('explore(pipe'))""")
+    if request.param == "en":
+        run_all(page)
+    else:
+        for cell in range(page.explorer_cell + 1):
+            run_cell(page, cell)
+    wait_for_caption(page, "steps", SETTINGS.steps)
     yield page
     assert errors == []
     page.close()
@@ -102,10 +98,33 @@ def page(request, lab, browser):
 
 def run_cell(page, number):
     """Start a cell without waiting for its end."""
-    page.evaluate("""number => {
-        window.jupyterapp.shell.currentWidget.content.activeCellIndex = number;
+    page.evaluate(f"""number => {{
+        {NOTEBOOK}.activeCellIndex = number;
         window.jupyterapp.commands.execute('notebook:run-cell');
-    }""", number)
+    }}""", number)
+
+
+def run_all(page):
+    """Run the whole lesson, as the menu does; no cell may end with an error."""
+    page.evaluate("() => window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    page.evaluate("() => { window.jupyterapp.commands.execute('notebook:run-all-cells'); }")  # without waiting for it
+    counts = f"[...{NOTEBOOK}.model.cells].filter(cell => cell.type == 'code').map(cell => cell.executionCount)"
+    page.wait_for_function(f"() => {{ const counts = {counts}; return Math.max(...counts) == counts.length "
+                           "&& window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status == 'idle'; }")
+    assert page.evaluate(f"""() => [...{NOTEBOOK}.model.cells].filter(cell => cell.type == 'code').flatMap(
+        cell => cell.outputs.toJSON()).filter(output => output.output_type == 'error')""") == []
+    page.evaluate(f"cell => {NOTEBOOK}.scrollToItem(cell, 'start')", page.explorer_cell)
+
+
+def keep_kernel_busy(page):
+    """Add a cell at the lesson's end that takes long, and run it."""
+    last = page.evaluate(f"""() => {{
+        {NOTEBOOK}.model.sharedModel.addCell({{cell_type: 'code', source: 'import time; time.sleep(300)'}});
+        return {NOTEBOOK}.model.cells.length - 1;
+    }}""")
+    run_cell(page, last)
+    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status == 'busy'")
+    page.evaluate(f"cell => {NOTEBOOK}.scrollToItem(cell, 'start')", page.explorer_cell)
 
 
 def wait_for_caption(page, name, value):
@@ -124,7 +143,7 @@ def is_shown(page, pipe, settings):
         canvas.getContext('2d').drawImage(picture, 0, 0);
         return Array.from(canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data);
     }""")
-    drawn = generate(pipe, PROMPTS[page.language], settings).image
+    drawn = generate(pipe, PROMPT, settings).image
     pixels = np.array(values, dtype=np.uint8).reshape(drawn.height, drawn.width, 4)[..., :3]
     return distance(Image.fromarray(pixels), drawn) < 0.01
 
@@ -148,18 +167,18 @@ def frame_words(page):
 
 
 def test_a_learner_drags_chooses_types_and_looks_back(page, pipe):
-    assert is_shown(page, pipe, SamplerSettings(steps=STEPS))
+    assert is_shown(page, pipe, SETTINGS)
 
     drag(page, ".kolors-cfg", 0.6)
     field = page.get_by_label(text("control_cfg"), exact=True)
     wait_for(lambda: 11 < float(field.input_value()) < 13)
     cfg = float(field.input_value())
     wait_for_caption(page, "cfg", cfg)
-    assert is_shown(page, pipe, SamplerSettings(steps=STEPS, cfg=cfg))
+    assert is_shown(page, pipe, replace(SETTINGS, cfg=cfg))
 
     page.get_by_label(text("control_sampler_name"), exact=True).select_option("dpmpp_2m")
     wait_for_caption(page, "sampler_name", "dpmpp_2m")
-    assert is_shown(page, pipe, SamplerSettings(steps=STEPS, cfg=cfg, sampler_name="dpmpp_2m"))
+    assert is_shown(page, pipe, replace(SETTINGS, cfg=cfg, sampler_name="dpmpp_2m"))
 
     # With the keyboard alone, from the prompt on: every field in the order in which it is read, and an arrow key.
     page.get_by_label(text("control_prompt"), exact=True).focus()
@@ -178,12 +197,11 @@ def test_a_learner_drags_chooses_types_and_looks_back(page, pipe):
     # The steps can be turned while the kernel is busy with a cell.
     page.get_by_role("button", name=text("panel_steps")).click()
     page.locator(".kolors-panel .kolors-figure:visible").wait_for()
-    run_cell(page, 2)
-    page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status == 'busy'")
+    keep_kernel_busy(page)
     page.locator(".kolors-scrub .noUi-handle").focus()
-    for _ in range(STEPS - 1):
+    for _ in range(SETTINGS.steps - 1):
         page.keyboard.press("ArrowLeft")
-    first = text("steps_frame", step=1, steps=STEPS, sigma=0).split("sigma")[0]
+    first = text("steps_frame", step=1, steps=SETTINGS.steps, sigma=0).split("sigma")[0]
     wait_for(lambda: frame_words(page).startswith(first))
     assert page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status") == "busy"
 
@@ -201,9 +219,8 @@ def test_a_learner_drags_chooses_types_and_looks_back(page, pipe):
 
     # What is saved can be read without a kernel.
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
-    output = page.evaluate("""() => window.jupyterapp.shell.currentWidget.content.model.cells.get(1).outputs.get(0)
-                              .toJSON().data""")
-    assert PROMPTS[page.language] in output["text/plain"] and output["image/png"]
+    output = page.evaluate(f"cell => {NOTEBOOK}.model.cells.get(cell).outputs.get(0).toJSON().data", page.explorer_cell)
+    assert PROMPT in output["text/plain"] and output["image/png"]
 
 
 def wait_for(ready):
