@@ -9,6 +9,69 @@ TEXTS = {
                            "en": "Input {input} of node {id} ({type}) is linked to an output that node {source} does not have; that link is left out."},
     "graph_circle": {"zh": "连线绕成了一个圈：{ids}。", "en": "The links form a circle: {ids}."},
     "graph_more": {"zh": "另外还有 {count} 个问题。", "en": "And {count} more problems."},
+    # comfyui: the real one
+    "comfy_installed": {"zh": "ComfyUI 已经装好：{folder}", "en": "ComfyUI is installed: {folder}"},
+    "comfy_install_plan": {
+        "zh": "将安装 ComfyUI {version} 到 {folder}：下载约 {download} MB，需要 {disk} MB 空闲磁盘，用时约 2 到 10 分钟。\n"
+              "它有自己的 Python 环境，不会改动课程的软件包，也不会重装 torch。",
+        "en": "Installing ComfyUI {version} into {folder}: about {download} MB to download, {disk} MB of free disk, 2 to 10 minutes.\n"
+              "It gets a Python environment of its own: the course's packages are not changed, torch is not installed again."},
+    "comfy_install_packages": {"zh": "代码到位，正在安装它需要的软件包 ……", "en": "The code is here; installing the packages it needs ..."},
+    "comfy_not_kept": {"zh": "注意：{folder} 不在会保留的磁盘上，实例关闭后会消失。把课程放到会保留的文件夹里再安装，就不用每次重装。",
+                       "en": "Note: {folder} is not on the disk that is kept and is gone when the instance ends. Move the course to the folder that is kept, and this is needed once."},
+    "comfy_torchvision_mended": {
+        "zh": "这里的 torch 是 CPU 版，装上的 torchvision 是 GPU 版：已停用它的编译算子，ComfyUI 用到的其余部分不受影响。",
+        "en": "This torch is built for the CPU, the torchvision that came for a GPU: its compiled operators are left out, the rest, which ComfyUI uses, works."},
+    "comfy_linked": {"zh": "课程的节点已链接到 ComfyUI：{target}。正在运行的 ComfyUI 重启后才能看到它们。",
+                     "en": "The course's nodes are linked into ComfyUI: {target}. A ComfyUI that runs sees them after a restart."},
+    "comfy_linked_already": {"zh": "课程的节点早已链接，没有变化：{target}", "en": "The course's nodes were linked already, nothing has changed: {target}"},
+    "comfy_clash": {
+        "zh": "注意：节点包「{pack}」里有同名的节点：{names}。ComfyUI 只保留最后加载的那一个，所以用到的可能不是课程的节点。"
+              "要用课程的节点，请把文件夹改名为「{pack}.disabled」，再重启 ComfyUI。",
+        "en": "Note: the node pack \"{pack}\" has nodes of the same names: {names}. ComfyUI keeps those it loads last, which need not be the course's. "
+              "To use the course's, rename its folder to \"{pack}.disabled\" and restart ComfyUI."},
+    "comfy_open": {"zh": "打开 ComfyUI {version}", "en": "Open ComfyUI {version}"},
+    "comfy_found": {"zh": "ComfyUI 已在运行，端口 {port}。", "en": "ComfyUI runs already, on port {port}."},
+    "comfy_port_taken": {"zh": "端口 {port} 被别的程序占用，改用 {chosen}。", "en": "Another program uses port {port}; using {chosen}."},
+    "comfy_starting": {"zh": "正在启动 ComfyUI（{folder}），第一次可能要一两分钟 ……", "en": "Starting ComfyUI ({folder}); the first time can take a minute or two ..."},
+    "comfy_running": {"zh": "ComfyUI {version} 已启动，端口 {port}，只有这台机器能访问。", "en": "ComfyUI {version} runs on port {port}; only this machine can reach it."},
+    "comfy_none_running": {"zh": "没有课程启动的 ComfyUI 在运行。", "en": "No ComfyUI that the course has started is running."},
+    "comfy_stopped": {"zh": "ComfyUI 已停止（端口 {port}）。", "en": "ComfyUI has stopped (port {port})."},
+    "comfy_wait": {"zh": "按 Ctrl+C 结束 ComfyUI。", "en": "Ctrl+C ends ComfyUI."},
+    "comfy_link_proxy": {
+        "zh": "链接经由你的 Jupyter（jupyter-server-proxy），要有登录这个 Jupyter 的权限才能打开。",
+        "en": "The link leads through your Jupyter (jupyter-server-proxy): it opens for whoever may use this Jupyter, and for nobody else."},
+    "comfy_link_gateway": {
+        "zh": "PAI-DSW 网关的地址形式，没有验证过：{href}（接在浏览器地址栏的域名后面）。打不开的话，仍可用 comfyui.queue(...) 在笔记本里运行工作流。",
+        "en": "The form of PAI-DSW's gateway, not verified: {href} (after the domain in your browser's address bar). If it does not open, comfyui.queue(...) still runs workflows in the notebook."},
+    "comfy_link_none": {
+        "zh": "这里的 Jupyter 不转发端口，所以浏览器打不开 ComfyUI 的页面；comfyui.queue(...) 照样能在笔记本里运行工作流。"
+              "安装 jupyter-server-proxy 并重启 Jupyter 后会有链接。不要用公网隧道：拿到网址的人都能操作这台机器。",
+        "en": "The Jupyter here passes no ports on, so a browser cannot open ComfyUI's page; comfyui.queue(...) runs workflows in the notebook all the same. "
+              "With jupyter-server-proxy installed and Jupyter restarted there is a link. Use no public tunnel: whoever has its address can use this machine."},
+    "comfy_link_local": {"zh": "浏览器和 ComfyUI 要在同一台机器上。", "en": "For a browser on the machine that runs ComfyUI."},
+    "comfy_node": {"zh": "节点 {node}（{kind}）", "en": "node {node} ({kind})"},
+    "comfy_node_begins": {"zh": "运行 {node}", "en": "Running {node}"},
+    "comfy_waiting": {"zh": "排队中 ……", "en": "Waiting ..."},
+    "comfy_list": {"zh": "列表中的一项", "en": "one of a list"},
+    "comfy_more_than": {"zh": "超过 {size:.0f} MB", "en": "more than {size:.0f} MB"},
+    "comfy_problem": {"zh": "· {node}：{problem}", "en": "- {node}: {problem}"},
+    "comfy_problem_required_input_missing": {"zh": "缺少必需的输入 {input}", "en": "the required input {input} is missing"},
+    "comfy_problem_value_not_in_list": {"zh": "输入 {input} 的值 {value} 不在可选项里，可选：{choices}", "en": "{input} is {value}, which is none of: {choices}"},
+    "comfy_problem_value_bigger_than_max": {"zh": "输入 {input} 的值 {value} 太大，最大 {most}", "en": "{input} is {value}, at most {most} is allowed"},
+    "comfy_problem_value_smaller_than_min": {"zh": "输入 {input} 的值 {value} 太小，最小 {least}", "en": "{input} is {value}, at least {least} is allowed"},
+    "comfy_problem_invalid_input_type": {"zh": "输入 {input} 的值 {value} 不能变成 {kind}", "en": "{input} is {value}, which cannot be made a value of {kind}"},
+    "comfy_problem_return_type_mismatch": {"zh": "输入 {input} 要 {kind}，连过来的是 {received}", "en": "{input} takes {kind}, but {received} is linked to it"},
+    "comfy_problem_bad_linked_input": {"zh": "输入 {input} 的连线写错了：{value}，应为 [节点编号, 输出序号]", "en": "the link of {input} is wrong: {value} instead of [node, output slot]"},
+    "comfy_problem_custom_validation_failed": {"zh": "输入 {input} 没有通过节点自己的检查：{details}", "en": "{input} does not pass the node's own check: {details}"},
+    "comfy_problem_link_to_nothing": {"zh": "它的一条连线来自不存在的节点 {details}", "en": "one of its links comes from node {details}, which does not exist"},
+    "comfy_problem_other": {"zh": "{message} {details}", "en": "{message} {details}"},
+    "comfy_partly": {"zh": "ComfyUI 略过了工作流里有错的部分，其余照常运行：\n{lines}", "en": "ComfyUI leaves out what is wrong and runs the rest:\n{lines}"},
+    "comfy_no_picture": {"zh": "工作流运行完了，但没有产生图片。", "en": "The workflow has run, but made no picture."},
+    "comfy_black": {
+        "zh": "注意：{node} 的图片全黑。多半是计算中出现了 NaN（例如 VAE 用 fp16 时溢出），ComfyUI 会把 NaN 写成黑色。",
+        "en": "Note: the picture of {node} is all black. Most often a calculation gave NaN (a VAE that overflows in fp16, say), which ComfyUI writes as black."},
+    "comfy_caption": {"zh": "ComfyUI · {node} · {width}×{height}", "en": "ComfyUI · {node} · {width}×{height}"},
 }
 
 ERRORS = {
@@ -77,5 +140,138 @@ ERRORS = {
     "graph_subgraph_circle": {
         "zh": ("子图「{name}」包含它自己。", "节点 {id} 展开后又是同一个子图，永远展不完。", "在 ComfyUI 里把它从自己里面删掉。"),
         "en": ("The subgraph \"{name}\" holds itself.", "Node {id} unfolds to the same subgraph again, without an end.", "Take it out of itself in ComfyUI."),
+    },
+    # comfyui: the real one
+    "comfy_no_folder": {
+        "zh": ("{folder} 不是 ComfyUI 的文件夹。", "里面没有 main.py、custom_nodes 和 comfyui_version.py。", "检查路径（或环境变量 COMFYUI_PATH）；还没有 ComfyUI 的话，运行 comfyui.install()"),
+        "en": ("{folder} is no folder of ComfyUI.", "It lacks main.py, custom_nodes or comfyui_version.py.", "Check the path (or the variable COMFYUI_PATH); without a ComfyUI yet, run comfyui.install()"),
+    },
+    "comfy_not_here": {
+        "zh": ("这台机器上没有找到 ComfyUI。", "找过这些地方：\n{places}", "运行 comfyui.install() 安装，或用环境变量 COMFYUI_PATH 指出它在哪里"),
+        "en": ("No ComfyUI was found on this machine.", "These places were searched:\n{places}", "Run comfyui.install(), or say in the variable COMFYUI_PATH where it is"),
+    },
+    "comfy_old": {
+        "zh": ("{folder} 里的 ComfyUI 太旧。", "它是 {found}，课程在 {wanted} 上测试过，更旧的没有试过。", "运行 comfyui.install() 另装一份测试过的版本，或更新你的 ComfyUI"),
+        "en": ("The ComfyUI in {folder} is too old.", "It is {found}; the course was tested with {wanted}, nothing older was tried.", "Run comfyui.install() for a copy of the tested version, or update yours"),
+    },
+    "comfy_no_git": {
+        "zh": ("没有安装 ComfyUI：找不到 git。", "ComfyUI 的代码用 git 取一个固定的版本。", "安装 git（Debian、Ubuntu：apt install git），然后再运行 comfyui.install()"),
+        "en": ("ComfyUI was not installed: there is no git.", "git brings one fixed version of its code.", "Install git (Debian, Ubuntu: apt install git), then run comfyui.install() again"),
+    },
+    "comfy_folder_taken": {
+        "zh": ("不能把 ComfyUI 装到 {folder}。", "这个文件夹里已经有别的东西。", "换一个文件夹：comfyui.install(\"新的路径\")，或先把里面的东西移走"),
+        "en": ("ComfyUI cannot be installed into {folder}.", "There is something else in it.", "Name another folder, comfyui.install(\"a new path\"), or move away what is in it"),
+    },
+    "comfy_disk_full": {
+        "zh": ("磁盘空间不够，没有安装 ComfyUI。", "{folder} 所在的磁盘空闲 {free} MB，需要 {needed} MB；也可能是账号的配额用完了。{reason}", "删除不用的文件，或换到更大的磁盘：comfyui.install(\"路径\")"),
+        "en": ("The disk is too full: ComfyUI was not installed.", "The disk of {folder} has {free} MB free, {needed} MB are needed; or your account's quota is used up. {reason}", "Delete what you no longer need, or choose a larger disk: comfyui.install(\"path\")"),
+    },
+    "comfy_no_write": {
+        "zh": ("不能写 {folder}。", "系统的回答：{cause}", "换一个可以写的文件夹：comfyui.install(\"路径\")"),
+        "en": ("{folder} cannot be written.", "The system says: {cause}", "Choose a folder that you may write: comfyui.install(\"path\")"),
+    },
+    "comfy_no_network": {
+        "zh": ("没有装好 ComfyUI：下载中断。", "连不上 {source}：{reason}", "检查网络和代理后再运行 comfyui.install()。代码的网站连不上时可以换镜像：comfyui.install(source=\"镜像的 git 地址\")；代码按哈希核对，镜像改不了内容"),
+        "en": ("ComfyUI is not installed: a download failed.", "{source} cannot be reached: {reason}", "Check network and proxy, then run comfyui.install() again. A mirror can take the place of the code's site, comfyui.install(source=\"git address\"): the code is checked by its hash"),
+    },
+    "comfy_wrong_commit": {
+        "zh": ("{source} 里不是课程测试过的 ComfyUI。", "要的是提交 {wanted}，这里没有：{reason}", "换一个来源（默认的就可以），或把这个文件夹移走再安装"),
+        "en": ("{source} is not the ComfyUI that was tested.", "The commit {wanted} is wanted and is not there: {reason}", "Use another source (the default one has it), or move this folder away and install again"),
+    },
+    "comfy_install_failed": {
+        "zh": ("没有装好 ComfyUI。", "最后的消息：{reason}", "再运行一次 comfyui.install()；还不行就删除 {folder} 里的 .venv 文件夹再试"),
+        "en": ("ComfyUI is not installed.", "The last words were: {reason}", "Run comfyui.install() again; if it fails again, delete the folder .venv in {folder} first"),
+    },
+    "comfy_link_taken": {
+        "zh": ("不能链接课程的节点。", "{target} 已经存在，而且不是链接。", "把它移走或改名，然后再试"),
+        "en": ("The course's nodes cannot be linked.", "{target} exists and is no link.", "Move or rename it, then try again"),
+    },
+    "comfy_no_link": {
+        "zh": ("不能建立链接 {target}。", "系统的回答：{cause}", "确认可以写这个文件夹；Windows 要打开「开发人员模式」才能建立链接。也可以手工把 {nodes} 复制过去"),
+        "en": ("The link {target} cannot be made.", "The system says: {cause}", "Check that you may write there; Windows makes links in its developer mode only. Copying {nodes} there by hand works too"),
+    },
+    "comfy_argument": {
+        "zh": ("不能用参数 {argument} 启动 ComfyUI。", "它会让别的机器或网站连进来，或者改掉端口；课程只在本机打开 ComfyUI。", "去掉这个参数；端口用 comfyui.start(port=...)"),
+        "en": ("ComfyUI is not started with {argument}.", "It would let other machines or web sites in, or change the port; the course opens ComfyUI to this machine alone.", "Leave it out; for the port there is comfyui.start(port=...)"),
+    },
+    "comfy_no_port": {
+        "zh": ("ComfyUI 没有可用的端口。", "从 {first} 到 {last} 的端口都被占用了。", "关闭不用的程序，或换一个：comfyui.start(port=9000)"),
+        "en": ("There is no port for ComfyUI.", "Every port from {first} to {last} is in use.", "Close programs that you no longer use, or choose another: comfyui.start(port=9000)"),
+    },
+    "comfy_no_start": {
+        "zh": ("启动不了 {folder} 里的 ComfyUI。", "{python}：{cause}", "检查这个 Python 和文件夹；或运行 comfyui.install() 另装一份"),
+        "en": ("The ComfyUI in {folder} does not start.", "{python}: {cause}", "Check this Python and folder, or run comfyui.install() for a copy of its own"),
+    },
+    "comfy_died": {
+        "zh": ("ComfyUI 一启动就退出了（代码 {code}）。", "它最后说：\n{lines}", "看最后几行。No module named ... 表示缺软件包：运行 comfyui.install() 另装一份完整的。全部记录：{log}"),
+        "en": ("ComfyUI ended while it started (code {code}).", "Its last lines:\n{lines}", "Read them. \"No module named ...\" means that a package is missing: comfyui.install() makes a complete copy. All of it: {log}"),
+    },
+    "comfy_slow": {
+        "zh": ("ComfyUI 在 {seconds:.0f} 秒内没有启动完，已经结束它。", "它最后说：\n{lines}", "机器慢的话给它更多时间：comfyui.start(seconds=600)。全部记录：{log}"),
+        "en": ("ComfyUI did not answer within {seconds:.0f} seconds and was ended.", "Its last lines:\n{lines}", "A slow machine needs longer: comfyui.start(seconds=600). All of it: {log}"),
+    },
+    "comfy_not_running": {
+        "zh": ("没有 ComfyUI 在运行。", "没有启动过，或者它已经退出。{lines}", "先运行 comfyui.start()"),
+        "en": ("No ComfyUI is running.", "None was started, or it has ended. {lines}", "Run comfyui.start() first"),
+    },
+    "comfy_gone": {
+        "zh": ("ComfyUI 不再回答（{address}）。", "连接断了，它可能已经退出（例如内存用完，被系统结束）。{lines}", "重新运行 comfyui.start()，再试一次；图片可以先画小一点"),
+        "en": ("ComfyUI no longer answers ({address}).", "The connection is gone; it may have ended (killed for its memory, say). {lines}", "Run comfyui.start() and try again, with a smaller picture perhaps"),
+    },
+    "comfy_silent": {
+        "zh": ("ComfyUI 没有在 {seconds:.0f} 秒内回答（{address}{path}）。", "它可能卡住了，或者机器太忙。", "等一会儿再试；还不行就 comfyui.stop()，再 comfyui.start()"),
+        "en": ("ComfyUI did not answer within {seconds:.0f} seconds ({address}{path}).", "It may hang, or the machine is too busy.", "Wait and try again; else comfyui.stop(), then comfyui.start()"),
+    },
+    "comfy_junk": {
+        "zh": ("这个端口上的回答不像 ComfyUI。", "收到的内容：{what}", "可能是别的程序占了这个端口：用 comfyui.start() 启动课程的 ComfyUI"),
+        "en": ("What answers on this port does not speak like ComfyUI.", "It said: {what}", "Another program may use the port: start the course's ComfyUI with comfyui.start()"),
+    },
+    "comfy_status": {
+        "zh": ("ComfyUI 没有接受这个工作流（HTTP {status}）。", "它说：{said}", "检查工作流文件是否完整；用 workflow.read(...) 打开可以看到里面有什么"),
+        "en": ("ComfyUI did not take this workflow (HTTP {status}).", "It says: {said}", "Check that the workflow's file is whole; workflow.read(...) shows what is in it"),
+    },
+    "comfy_403": {
+        "zh": ("ComfyUI 拒绝了请求（403）。", "网页的地址（Origin）和它收到的主机名（Host）不一致：它这样防止别的网站操作它。", "只用 comfyui.start() 给出的链接打开页面，不要混用 localhost 和 127.0.0.1"),
+        "en": ("ComfyUI refused the request (403).", "The page's address (Origin) differs from the host it was asked as (Host): so it keeps other web sites out.", "Open the page by the link of comfyui.start() only, and do not mix localhost and 127.0.0.1"),
+    },
+    "comfy_missing_class": {
+        "zh": ("ComfyUI 里没有 {kind} 这种节点（节点 {node}）。", "它来自一个没有安装、或加载失败的节点包。", "课程的节点：运行 comfyui.link()，再 comfyui.stop()、comfyui.start()。别的节点要先安装它的节点包"),
+        "en": ("ComfyUI has no node of the class {kind} (node {node}).", "It belongs to a node pack that is not installed, or failed to load.", "For the course's nodes: comfyui.link(), then comfyui.stop() and comfyui.start(). Others need their node pack"),
+    },
+    "comfy_no_class": {
+        "zh": ("工作流里的 {node} 不是节点。", "它没有 class_type：这不是 API 形式的工作流。", "用 comfyui.queue(文件) 运行，它会认出两种形式并转换"),
+        "en": ("{node} in this workflow is no node.", "It has no class_type: this is no workflow in API form.", "Run the file with comfyui.queue(file), which tells both forms apart and converts"),
+    },
+    "comfy_no_output": {
+        "zh": ("工作流没有输出，ComfyUI 不会运行它。", "没有任何节点保存或显示结果。", "加上 SaveImage 或 PreviewImage 节点，并连到要看的图片"),
+        "en": ("The workflow has no output, so ComfyUI does not run it.", "No node saves or shows anything.", "Add a SaveImage or PreviewImage node and link it to the picture"),
+    },
+    "comfy_refused": {
+        "zh": ("ComfyUI 没有运行工作流：有 {count} 处错误。", "{lines}", "改好上面的节点，再运行一次"),
+        "en": ("ComfyUI did not run the workflow: problems found: {count}.", "{lines}", "Mend these nodes, then run it again"),
+    },
+    "comfy_cycle": {
+        "zh": ("工作流里有一个环，没有起点。", "{nodes}", "断开环上的一条连线"),
+        "en": ("The workflow goes round in a circle and has no beginning.", "{nodes}", "Take one link of the circle away"),
+    },
+    "comfy_failed": {
+        "zh": ("{node} 运行时出错。", "{kind}：{said}", "检查这个节点的输入（文件名、尺寸、连线），再运行一次；详细记录在启动 ComfyUI 的文件夹的 course_comfyui.log 里"),
+        "en": ("{node} failed while it ran.", "{kind}: {said}", "Check the inputs of this node (file names, sizes, links) and run it again; all of it is in course_comfyui.log in ComfyUI's folder"),
+    },
+    "comfy_interrupted": {
+        "zh": ("运行被中断了。", "中断时正在运行：{node}。", "想要结果的话，再运行一次；已经算完的节点会用缓存"),
+        "en": ("The run was interrupted.", "It was at work on {node}.", "Run it again for a result; nodes that were done come from the cache"),
+    },
+    "comfy_too_long": {
+        "zh": ("运行超过了 {seconds:.0f} 秒，已经中断。", "给它的时间不够，或者前面还有别的任务。", "给更多时间：comfyui.queue(..., seconds=7200)，或减少步数、缩小图片"),
+        "en": ("The run took more than {seconds:.0f} seconds and was broken off.", "It needs more time, or other runs came first.", "Give it longer, comfyui.queue(..., seconds=7200), or fewer steps and a smaller picture"),
+    },
+    "comfy_lost": {
+        "zh": ("ComfyUI 不知道这次运行了。", "队列和历史里都没有它：有人清空了队列，或 ComfyUI 重启过。", "再运行一次"),
+        "en": ("ComfyUI no longer knows of this run.", "It is neither in the queue nor in the history: somebody emptied them, or ComfyUI was restarted.", "Run it again"),
+    },
+    "comfy_no_view": {
+        "zh": ("取不到 {node} 的图片 {name}。", "ComfyUI 的回答（{status}）不是能打开的图片。", "看 ComfyUI 的 output 文件夹里有没有它；再运行一次"),
+        "en": ("The picture {name} of {node} does not come.", "ComfyUI's answer ({status}) is no picture that can be opened.", "Look for it in ComfyUI's folder output, or run it again"),
     },
 }
