@@ -20,6 +20,8 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "caption_table", "raw_picture", "scenes", "synthesis", "augment",
          # LoRA: files, then training
          "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora_inspect", "lora",
+         "style_sets", "train_config", "train_rows", "train_cache", "train_data", "train_loss", "train_processes",
+         "train_state", "train_run", "train",
          # workflows, then ComfyUI
          "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
          "workflow_forms", "workflow_graph", "workflow",
