@@ -18,6 +18,7 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "judge", "measure", "trial", "figures",
          # preparing a data set
          "caption_table", "raw_picture", "scenes", "synthesis", "augment",
+         "web", "vision_model", "caption_backends", "captions",
          # LoRA: files, then training
          "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora_inspect", "lora",
          "style_sets", "train_config", "train_rows", "train_cache", "train_data", "train_loss", "train_processes",
@@ -25,6 +26,8 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          # workflows, then ComfyUI
          "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
          "workflow_forms", "workflow_graph", "workflow",
+         "comfyui_child", "comfyui_install", "comfyui_answers", "comfyui_link", "comfyui_server", "comfyui_socket",
+         "comfyui_view", "comfyui",
          "worker", "sweep", "look", "controls", "panels", "prediction", "widgets",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]
 PACKAGE = COURSE / "course_lib"

@@ -1,0 +1,178 @@
+"""Ask a ComfyUI on this machine, and tell in plain words what it refuses and why.
+
+Nothing it answers is trusted: every answer has a bound in bytes and in seconds, and only known fields are read.
+"""
+
+import json
+import re
+import time
+from collections.abc import Callable, Mapping
+from graphlib import CycleError, TopologicalSorter
+
+import requests
+
+from course_lib.messages import LessonError, error, text
+
+SECONDS = 60.0  # for one answer; ComfyUI answers slowly while it loads a model
+MOST_JSON = 8 * 2**20  # bytes
+MOST_PICTURE = 64 * 2**20
+MOST_SHOWN = 300  # letters of one thing the server says
+MOST_ERRORS = 12  # told at once
+
+
+def ask(address: str, path: str, *, body: object = None, params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None, seconds: float = SECONDS, most: int = MOST_JSON,
+        tail: Callable[[], str] = str) -> tuple[int, bytes]:
+    """Send one request (POST where there is a body) and return status and content; LessonError without an answer.
+
+    No proxy of the environment is used, and no Origin is sent: ComfyUI refuses one that differs from its own address.
+    `tail` gives the last lines that the server wrote, to be shown where it is gone.
+    """
+    until = time.monotonic() + seconds
+    with requests.Session() as session:
+        session.trust_env = False
+        content = None if body is None else json.dumps(body, allow_nan=False).encode()
+        try:
+            with session.request("GET" if body is None else "POST", address + path, params=params, data=content,
+                                 headers={"Content-Type": "application/json", **(headers or {})}, timeout=seconds,
+                                 stream=True, allow_redirects=False) as answer:
+                return answer.status_code, read_bounded(answer, most, until)
+        except requests.Timeout as cause:
+            raise error("comfy_silent", address=address, path=path, seconds=seconds) from cause
+        except (requests.RequestException, OSError) as cause:
+            raise error("comfy_gone", address=address, lines=tail()) from cause
+
+
+def read_bounded(answer: requests.Response, most: int, until: float) -> bytes:
+    """Return an answer's content; LessonError for more than `most` bytes, Timeout for one that drips past `until`."""
+    content = bytearray()
+    for block in answer.iter_content(2**16):
+        content += block
+        if len(content) > most:
+            raise error("comfy_junk", what=text("comfy_more_than", size=most / 2**20))
+        if time.monotonic() > until:
+            raise requests.Timeout
+    return bytes(content)
+
+
+def ask_json(address: str, path: str, **options: object) -> dict:
+    """Return the JSON object that is the answer to a request; LessonError for another status or other content."""
+    status, content = ask(address, path, **options)
+    if status != 200:
+        raise explain_refusal(status, content, {})
+    return parse(content)
+
+
+def parse(content: bytes | str) -> dict:
+    """Return a JSON object; LessonError for anything else."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError) as cause:
+        raise error("comfy_junk", what=clean(content[:60])) from cause
+    if not isinstance(found, dict):
+        raise error("comfy_junk", what=clean(content[:60]))
+    return found
+
+
+def clean(said: object, most: int = MOST_SHOWN) -> str:
+    """Return what a server said as one printable line of at most `most` letters."""
+    said = said.decode("utf-8", "replace") if isinstance(said, bytes) else str(said)
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in said[:4 * most]).split())
+    return line if len(line) <= most else line[:most] + "…"
+
+
+def dig(found: object, *keys: str) -> object:
+    """Return what lies behind keys in dicts in each other, None where one is missing."""
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def explain_refusal(status: int, content: bytes, prompt: Mapping[str, dict]) -> LessonError:
+    """Build the LessonError of an answer that is not 200: what is wrong with which node and input of the prompt."""
+    if status == 403:
+        return error("comfy_403")
+    try:
+        answer = parse(content)
+    except LessonError:
+        return error("comfy_status", status=status, said=clean(content))
+    kind = dig(answer, "error", "type")
+    if kind == "invalid_prompt":
+        return explain_class(answer, prompt)
+    if kind in ("prompt_no_outputs", "no_prompt"):
+        return error("comfy_no_output")
+    lines = list_errors(answer.get("node_errors"), prompt)
+    if lines:
+        return error("comfy_refused", count=len(lines), lines="\n".join(lines[:MOST_ERRORS]))
+    cycle = find_cycle(prompt)
+    if cycle:
+        return error("comfy_cycle", nodes=" → ".join(name_node(node, prompt) for node in cycle))
+    said = " ".join(clean(dig(answer, "error", part) or "") for part in ("message", "details"))
+    return error("comfy_status", status=status, said=said.strip() or clean(content))
+
+
+def explain_class(answer: dict, prompt: Mapping[str, dict]) -> LessonError:
+    """Build the LessonError of a node whose class ComfyUI does not have, or that has none."""
+    match = re.search(r"#([\w:.-]{1,40})", str(dig(answer, "error", "details")))
+    node = match[1] if match else "?"
+    kind = dig(prompt.get(node), "class_type")
+    if kind is None:
+        return error("comfy_no_class", node=node)
+    return error("comfy_missing_class", node=node, kind=clean(kind))
+
+
+def name_node(node: object, prompt: Mapping[str, dict]) -> str:
+    """Name a node by its number, class and title."""
+    kind, title = dig(prompt.get(str(node)), "class_type"), dig(prompt.get(str(node)), "_meta", "title")
+    shown = text("comfy_node", node=clean(node, 40), kind=clean(kind or "?", 80))
+    named = isinstance(title, str) and title.replace(" ", "") not in ("", kind)
+    return f"{shown} “{clean(title, 60)}”" if named else shown
+
+
+def list_errors(found: object, prompt: Mapping[str, dict]) -> list[str]:
+    """Say what ComfyUI found wrong in its node_errors, a line for each: node, input, what was expected."""
+    lines = []
+    for node, about in found.items() if isinstance(found, dict) else ():
+        problems = about.get("errors") if isinstance(about, dict) else None
+        for problem in problems if isinstance(problems, list) else ():
+            if isinstance(problem, dict):
+                lines.append(text("comfy_problem", node=name_node(node, prompt), problem=describe(problem)))
+    return lines
+
+
+def describe(problem: dict) -> str:
+    """Say one entry of node_errors in the learner's language, in ComfyUI's words where its type is unknown."""
+    more = problem.get("extra_info") if isinstance(problem.get("extra_info"), dict) else {}
+    config = more.get("input_config")
+    kind, bounds = (config[0], config[1]) if isinstance(config, list) and len(config) == 2 else ("?", {})
+    values = {"input": clean(more.get("input_name", "?"), 80), "value": clean(repr(more.get("received_value")), 120),
+              "details": clean(problem.get("details", "")), "message": clean(problem.get("message", "")),
+              "kind": text("comfy_list") if isinstance(kind, list) else clean(kind, 40),
+              "received": clean(more.get("received_type", "?"), 40),
+              "most": clean(dig(bounds, "max"), 40), "least": clean(dig(bounds, "min"), 40),
+              "choices": clean(text("list_comma").join(map(str, (kind if isinstance(kind, list) else [])[:20])) or
+                               text("none"))}
+    known = ("required_input_missing", "value_not_in_list", "value_bigger_than_max", "value_smaller_than_min",
+             "invalid_input_type", "return_type_mismatch", "bad_linked_input", "custom_validation_failed")
+    name = problem.get("type") if problem.get("type") in known else "other"
+    if name == "other" and more.get("exception_type") == "KeyError":  # the node at the wire's other end
+        name = "link_to_nothing"
+    return text(f"comfy_problem_{name}", **values)
+
+
+def find_cycle(prompt: Mapping[str, dict]) -> list[str]:
+    """Return the ids of nodes of an API prompt that lead back to themselves, first and last the same, else []."""
+    needs = {node: {str(value[0]) for value in (dig(about, "inputs") or {}).values()
+                    if isinstance(value, list) and len(value) == 2} for node, about in prompt.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as found:
+        return found.args[1]
+    return []
+
+
+def explain_failure(found: object, prompt: Mapping[str, dict]) -> LessonError:
+    """Build the LessonError of an execution_error: the node that failed and what it said."""
+    found = found if isinstance(found, dict) else {}
+    kind, said = clean(found.get("exception_type", "?"), 80), clean(found.get("exception_message", ""))
+    return error("comfy_failed", node=name_node(found.get("node_id", "?"), prompt), kind=kind.split(".")[-1], said=said)
