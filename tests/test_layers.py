@@ -25,7 +25,7 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "train_state", "train_run", "train",
          # workflows, then ComfyUI
          "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
-         "workflow_forms", "workflow_graph", "workflow",
+         "workflow_forms", "workflow_graph", "workflow_drawing", "workflow",
          "comfyui_child", "comfyui_install", "comfyui_answers", "comfyui_link", "comfyui_server", "comfyui_socket",
          "comfyui_view", "comfyui",
          "worker", "sweep", "look", "controls", "panels", "prediction", "widgets",

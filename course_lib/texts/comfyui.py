@@ -8,6 +8,10 @@ TEXTS = {
     "graph_link_nowhere": {"zh": "节点 {id}（{type}）的输入 {input} 连到了节点 {source} 上不存在的输出，这条连线已去掉。",
                            "en": "Input {input} of node {id} ({type}) is linked to an output that node {source} does not have; that link is left out."},
     "graph_circle": {"zh": "连线绕成了一个圈：{ids}。", "en": "The links form a circle: {ids}."},
+    "graph_caption": {"zh": "工作流：{nodes} 个节点，{links} 条连线", "en": "Workflow: {nodes} nodes, {links} links"},
+    "graph_not_drawn": {"zh": "另有 {count} 个节点没有画出来。", "en": "{count} more nodes are not drawn."},
+    "graph_muted": {"zh": "已静音", "en": "muted"},
+    "graph_bypassed": {"zh": "已绕过", "en": "bypassed"},
     "graph_more": {"zh": "另外还有 {count} 个问题。", "en": "And {count} more problems."},
     # comfyui: the real one
     "comfy_installed": {"zh": "ComfyUI 已经装好：{folder}", "en": "ComfyUI is installed: {folder}"},
@@ -72,6 +76,35 @@ TEXTS = {
         "zh": "注意：{node} 的图片全黑。多半是计算中出现了 NaN（例如 VAE 用 fp16 时溢出），ComfyUI 会把 NaN 写成黑色。",
         "en": "Note: the picture of {node} is all black. Most often a calculation gave NaN (a VAE that overflows in fp16, say), which ComfyUI writes as black."},
     "comfy_caption": {"zh": "ComfyUI · {node} · {width}×{height}", "en": "ComfyUI · {node} · {width}×{height}"},
+    "node_no_subject": {"zh": "Tiny Kolors 只学过 {count} 样东西，「{prompt}」里一样也没有：画出来的会是随便什么。",
+                        "en": "Tiny Kolors learnt {count} subjects, and \"{prompt}\" names none: the picture can be anything."},
+    "node_size_shrunk": {"zh": "工作流按 Kolors 的尺寸写的是 {asked}，Tiny Kolors 的边长是它的 1/{times}，实际画 {drawn}。",
+                         "en": "The workflow asks for {asked}, a size of Kolors; Tiny Kolors draws sides of 1/{times}: {drawn}."},
+    "node_precision": {"zh": "节点上写的是 {asked}；这台机器上这个模型用 {used}。", "en": "The node says {asked}; on this machine this model runs in {used}."},
+    "node_encoder_file": {"zh": "{file} 不会被读取：课程用自己的文本编码器，精度 {precision}。",
+                          "en": "{file} is not read: the course takes its own text encoder, in {precision}."},
+    "node_quantised_cpu": {"zh": "{precision} 需要 NVIDIA GPU；这里用的是没有量化的文本编码器。",
+                           "en": "{precision} needs an NVIDIA GPU; here the text encoder is not quantised."},
+    "node_prompts": {"zh": "提示词展开为：{prompts}", "en": "The prompt stands for: {prompts}"},
+    "node_denoise_unused": {"zh": "没有连接 latent，denoise_strength 不起作用。", "en": "Nothing is linked to latent, so denoise_strength does nothing."},
+    "node_lora_worn": {"zh": "LoRA {file}：{report}", "en": "LoRA {file}: {report}"},
+    "node_model_loading": {"zh": "[kolors-course] 正在加载模型 {name}（用环境变量 {variable} 选择 tiny 或 kolors）",
+                           "en": "[kolors-course] loading the model {name} (the environment variable {variable} chooses tiny or kolors)"},
+    "node_vae_ours": {"zh": "[kolors-course] models/vae 里没有 {name}，改用课程模型自己的 VAE",
+                      "en": "[kolors-course] there is no {name} in models/vae: the VAE of the course's model is used"},
+    "node_checkpoint_ours": {"zh": "[kolors-course] models/checkpoints 里没有 {name}，改用课程的模型",
+                             "en": "[kolors-course] there is no {name} in models/checkpoints: the course's model is used"},
+    "node_clash_before": {"zh": "[kolors-course] 节点 {name} 已由 {pack} 提供，现在由课程的节点替换；如果想用原来的，请移除课程的链接",
+                          "en": "[kolors-course] the node {name} of {pack} is now the course's; remove the course's link to have that pack's again"},
+    "node_clash_after": {"zh": "[kolors-course] 节点 {name} 被 {pack} 替换了，运行的不是课程的节点；请在 custom_nodes 里停用其中一个",
+                         "en": "[kolors-course] the node {name} now comes from {pack} and is not the course's; disable one of the two in custom_nodes"},
+    "node_cached": {"zh": "{name}：没有变化，沿用上次的结果", "en": "{name}: unchanged, kept from the run before"},
+    "node_took": {"zh": "{name}：{seconds} 秒", "en": "{name}: {seconds} s"},
+    "node_kept": {"zh": "沿用", "en": "kept"},
+    "node_table": {"zh": "节点|输入|输出|用时", "en": "node|inputs|outputs|time"},
+    "node_module": {"zh": "{kind}，{count} 百万个参数", "en": "{kind}, {count} million weights"},
+    "node_left_out": {"zh": "这些节点有错，它们后面的输出没有运行：{nodes}", "en": "These nodes are wrong, and the outputs behind them did not run: {nodes}"},
+    "node_stopped": {"zh": "节点 {node} 停下了：{what}", "en": "Node {node} stopped: {what}"},
 }
 
 ERRORS = {
@@ -131,6 +164,10 @@ ERRORS = {
                "传入定义：to_api(definitions)，definitions 是装有这些节点的 ComfyUI 的 /object_info；或者在那里用 Export (API) 导出。"),
         "en": ("This workflow cannot be turned into the API form yet.", "{count} nodes are of classes without a definition here, so their values have no known names: {nodes}.",
                "Give definitions: to_api(definitions) with /object_info of a ComfyUI that has these nodes; or use Export (API) there."),
+    },
+    "graph_no_subgraph": {
+        "zh": ("工作流里没有子图「{name}」。", "它有这些子图：{names}。", "从上面的名字里选一个；不写名字就画整个工作流。"),
+        "en": ("The workflow has no subgraph \"{name}\".", "It has these: {names}.", "Choose one of them; without a name the whole workflow is drawn."),
     },
     "graph_reroute_circle": {
         "zh": ("节点 {id}（{type}）的输入 {input} 没有来源。", "它的连线经过转接点（Reroute）或被绕过的节点，又回到了原处，绕成一个圈。", "在 ComfyUI 里把这个圈断开，重新连线。"),
@@ -273,5 +310,63 @@ ERRORS = {
     "comfy_no_view": {
         "zh": ("取不到 {node} 的图片 {name}。", "ComfyUI 的回答（{status}）不是能打开的图片。", "看 ComfyUI 的 output 文件夹里有没有它；再运行一次"),
         "en": ("The picture {name} of {node} does not come.", "ComfyUI's answer ({status}) is no picture that can be opened.", "Look for it in ComfyUI's folder output, or run it again"),
+    },
+    "node_lora_missing": {
+        "zh": ("找不到 LoRA 文件 {path}。", "在这些文件夹里都没有：{folders}", "把文件放进其中一个文件夹，或者在节点的 lora_path 里写它的完整路径。"),
+        "en": ("The LoRA file {path} is not there.", "It is in none of these folders: {folders}",
+               "Put it into one of them, or write its full path into the node's lora_path."),
+    },
+    "node_batches": {
+        "zh": ("latent 的张数和提示词的张数对不上。", "latent 里有 {latents} 张，提示词要画 {prompts} 张。", "给 1 张 latent（每个提示词都从它开始），或者和提示词一样多。"),
+        "en": ("There are not as many latents as prompts.", "The latent holds {latents}, and {prompts} pictures are asked for.",
+               "Give one latent, which every prompt then starts from, or one for each."),
+    },
+    "node_picture_nan": {
+        "zh": ("画坏了：图里有 {count} 个数不是数（NaN 或无穷大）。", "计算中有数字超出了范围；在 ComfyUI 里这样的图会是全黑的。常见原因：fp16 的 VAE 溢出、cfg 太大、LoRA 的 alpha 太大。",
+               "依次试试：把 cfg 调到 7 以下，去掉 LoRA，换用 float32 的 VAE（sdxl-vae-fp16-fix）。"),
+        "en": ("The picture is broken: {count} of its numbers are none (NaN or infinite).",
+               "Numbers ran out of their range; ComfyUI would save a black picture. Mostly it is a VAE that overflows in fp16, a very large cfg, or a LoRA's large alpha.",
+               "Try in turn: a cfg below 7, no LoRA, a VAE in float32 (sdxl-vae-fp16-fix)."),
+    },
+    "node_picture_large": {
+        "zh": ("图片 {name} 太大。", "它有 {width} × {height} 像素。", "先缩小它；Tiny Kolors 用 64 × 64，Kolors 用 1024 × 1024 左右。"),
+        "en": ("The picture {name} is too large.", "It has {width} x {height} pixels.",
+               "Make it smaller first: 64 x 64 for Tiny Kolors, about 1024 x 1024 for Kolors."),
+    },
+    "node_picture_broken": {
+        "zh": ("读不了图片 {name}。", "原因：{cause}", "用看图软件打开它，另存为 PNG，再试一次。"),
+        "en": ("The picture {name} cannot be read.", "The reason: {cause}", "Open it in a picture viewer, save it as PNG, and try again."),
+    },
+    "node_save_outside": {
+        "zh": ("图片没有保存。", "filename_prefix 写的是 {prefix}，它会把文件写到输出文件夹 {folder} 之外。", "只写文件名，或者输出文件夹里的子文件夹，例如 story/kolors。"),
+        "en": ("The picture was not saved.", "The filename_prefix {prefix} leads out of the output folder {folder}.",
+               "Write a name alone, or a folder inside it, such as story/kolors."),
+    },
+    "node_no_class": {
+        "zh": ("节点 #{node} 没有写 class_type。", "API 格式的每个节点都要有 class_type（它是哪一类节点）和 inputs。", "补上 class_type；或者在 ComfyUI 里用 Export (API) 重新导出。"),
+        "en": ("Node #{node} has no class_type.", "In the API form each node has a class_type, which says what it is, and inputs.",
+               "Add it, or export the workflow again in ComfyUI with Export (API)."),
+    },
+    "node_class_unknown": {
+        "zh": ("这里没有节点 #{node} 的类 {kind}。", "笔记本里能运行的有：{known}。", "检查拼写；要用其他节点，请在真正的 ComfyUI 里运行这个工作流：comfyui.start()"),
+        "en": ("There is no class {kind} here, which node #{node} is of.", "The notebook runs these: {known}.",
+               "Check the spelling; for other nodes run the workflow in the real ComfyUI: comfyui.start()"),
+    },
+    "node_no_output": {
+        "zh": ("这个工作流没有输出节点。", "ComfyUI 只运行输出节点需要的部分；没有 SaveImage 或 PreviewImage，就什么也不用运行。", "加一个 PreviewImage，把图连到它的 images。"),
+        "en": ("This workflow has no output node.", "ComfyUI runs only what output nodes need; without a SaveImage or PreviewImage there is nothing to run.",
+               "Add a PreviewImage and link a picture to its images."),
+    },
+    "node_refused": {
+        "zh": ("工作流有 {count} 处错误，没有运行。", "{lines}", "按上面写的节点和输入逐个改正，再运行一次。"),
+        "en": ("The workflow was not run: {count} things in it are wrong.", "{lines}", "Put right each node and input named above, and run it again."),
+    },
+    "node_cycle": {
+        "zh": ("工作流绕成了一个圈，没有运行。", "数据从这些节点又流回了自己：{nodes}", "断开其中一条连线。"),
+        "en": ("The workflow runs in a circle and was not run.", "The data of these nodes leads back to themselves: {nodes}", "Take away one of these links."),
+    },
+    "node_failed": {
+        "zh": ("节点 {node} 运行出错。", "{kind}：{said}", "看看这个节点的输入：在结果里前面的节点各给出了什么形状和范围。"),
+        "en": ("Node {node} failed.", "{kind}: {said}", "Look at its inputs: the results of the nodes before it tell their shapes and ranges."),
     },
 }
