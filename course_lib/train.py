@@ -6,14 +6,14 @@ UNet's prediction, its error, a step of AdamW on the LoRA's weights alone.
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from diffusers import KolorsPipeline
 
 from course_lib.loading import first_line
-from course_lib.messages import error
+from course_lib.messages import error, text
 from course_lib.pipeline import Picture
 from course_lib.train_cache import CACHE
 from course_lib.train_config import TrainConfig as TrainConfig
@@ -22,6 +22,10 @@ from course_lib.train_data import Order, Say, prepare
 from course_lib.train_loss import draw_batch, make_generator, noise_loss
 from course_lib.train_processes import Processes
 from course_lib.train_run import Run
+from course_lib.train_view import describe_end, draw_training, interrupts, open_view
+
+COURSE = Path(__file__).parent.parent
+OUTPUTS = COURSE / "outputs" / "lora"
 
 
 @dataclass(frozen=True)
@@ -40,10 +44,52 @@ class StepRecord:
     seconds: float
     seconds_left: float
     memory: int
+    gpu: bool = False  # whether `memory` is the peak on the GPU, or what the process takes in RAM
     validation_loss: float | None = None
     samples: tuple[Picture, ...] = ()
     stopped: str = ""
     path: Path | None = None  # the LoRA's file, in the last record
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """What came of a training: the LoRA's file, the records of all steps, and the LoRA counted beside the UNet."""
+
+    path: Path
+    records: tuple[StepRecord, ...] = field(repr=False)
+    rank: int
+    alpha: float
+    layers: int
+    parameters: int  # of the LoRA
+    base_parameters: int  # of the UNet without any
+
+    @property
+    def stopped(self) -> str:
+        """Say why the training ended: "done", "asked" or "no_gain"."""
+        return self.records[-1].stopped if self.records else "done"
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds that the steps took."""
+        return sum(record.seconds for record in self.records)
+
+    @property
+    def figure(self) -> Picture:
+        """Return the curve with the sample pictures, for a cell of its own."""
+        return Picture(draw_training(self.records), str(self))
+
+    def __str__(self) -> str:
+        counts = text("train_counts", rank=self.rank, alpha=self.alpha, layers=self.layers, count=self.parameters,
+                      share=self.parameters / self.base_parameters)
+        return "\n".join([*describe_end(self.records), counts, text("train_saved", path=show_path(self.path))])
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        return {"text/plain": str(self)}
+
+
+def show_path(path: Path) -> str:
+    """Return a path as it reads best: within the course from its top."""
+    return str(path.relative_to(COURSE) if path.is_absolute() and path.is_relative_to(COURSE) else path)
 
 
 def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | None = None, *,
@@ -81,7 +127,7 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
     orders = [Order(part, config.batch_size, config.seed) for part in (data.examples, data.prior) if part]
     shares = [1.0, config.prior_weight]  # of the set and of the prior in the loss
     parts = config.accumulate_grad_batches
-    first, began, saved = counters.step, time.perf_counter(), counters.step
+    first, began = counters.step, time.perf_counter()
     for step in range(first, config.steps):
         started = time.perf_counter()
         run.seed_step(step)
@@ -90,7 +136,8 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
             number = (step * parts + part) * processes.count + processes.number
             for order, share, examples in zip(orders, shares, (data.examples, data.prior)):
                 generator = make_generator(config.seed, number, share)
-                batch = draw_batch(pipe, [examples[each] for each in order.batch(number)], data.empty, config, generator)
+                chosen = [examples[each] for each in order.batch(number)]
+                batch = draw_batch(pipe, chosen, data.empty, config, generator)
                 with run.autocast():
                     loss, wrong = noise_loss(run.unet, batch, run.alphas_bar, config)
                 run.scaler.scale(share * loss / parts).backward()
@@ -124,13 +171,12 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
             run.finish()
         elif is_due(config.checkpoint_every, counters.step, 0):
             run.checkpoint()
-            saved = counters.step
         done = counters.step - first
         left = (time.perf_counter() - began) / done * (config.steps - counters.step)
         try:
             yield StepRecord(counters.step, config.steps, loss, wrong, rate, float(norm),
-                             time.perf_counter() - started, left, run.memory(), validation_loss, samples, stopped,
-                             run.path)
+                             time.perf_counter() - started, left, run.memory(), run.device.type == "cuda",
+                             validation_loss, samples, stopped, run.path)
         except GeneratorExit:  # whoever reads the records has left the loop
             if not stopped:
                 run.finish()
@@ -138,6 +184,38 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
         if stopped:
             return
     run.finish()  # resumed after its last step
+
+
+def fit(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | None = None, *,
+        output_path: str | Path | None = None, resume: bool = False, name: str = "lora",
+        cache: str | Path | None = CACHE) -> TrainResult:
+    """Train as `train` does, show it while it runs, and return what came of it; the LoRA stays in the UNet.
+
+    The stop button, an interrupt (Ctrl+C) and SIGTERM end it after a step with everything saved. Where output_path is
+    None the file goes to outputs/lora/ and the data set's name.
+    """
+    output_path = Path(output_path or OUTPUTS / Path(dataset_path).name)
+    view, records = open_view(Processes().first), []
+    try:
+        with interrupts() as interrupted:
+            for record in train(pipe, dataset_path, config, output_path=output_path, resume=resume, name=name,
+                                stop=lambda: view.stop_asked or interrupted(), cache=cache):
+                records.append(record)
+                view.show(records)
+    finally:
+        view.end(records)
+    return describe_result(pipe, name, tuple(records), output_path / f"{name}.safetensors")
+
+
+def describe_result(pipe: KolorsPipeline, name: str, records: tuple[StepRecord, ...], path: Path) -> TrainResult:
+    """Count what was trained."""
+    lora = pipe.unet.peft_config[name]
+    pairs = [(key, weight) for key, weight in pipe.unet.named_parameters()]
+    added = [(key, weight) for key, weight in pairs if f".{name}." in key]
+    every_lora = sum(weight.numel() for key, weight in pairs if ".lora_" in key)
+    return TrainResult(path, records, lora.r, lora.lora_alpha, sum(".lora_A." in key for key, _ in added),
+                       sum(weight.numel() for _, weight in added),
+                       sum(weight.numel() for _, weight in pairs) - every_lora)
 
 
 def is_due(every: int, step: int, last: int) -> bool:

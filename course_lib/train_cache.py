@@ -28,7 +28,8 @@ class Cache:
         file = self.folder / name[:2] / f"{name}.safetensors"
         try:
             with safe_open(file, framework="pt") as kept:
-                tensors = {each: kept.get_tensor(each) for each in kept.keys()}  # noqa: SIM118: it is no dict
+                names = kept.keys()
+                tensors = {each: kept.get_tensor(each) for each in names}
             self.found += 1
         except (OSError, SafetensorError):  # none, or a broken one
             tensors = make()

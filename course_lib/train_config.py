@@ -58,7 +58,7 @@ class TrainConfig:
 
     # The loss.
     min_snr_gamma: float = 0.0  # 0: every noise level counts the same; 5 is usual (Hang 2023, arXiv 2303.09556)
-    min_snr_form: str = "epsilon"  # "v": gamma + 1, which leaves more to the noisiest levels (Salimans 2022, 2202.00512)
+    min_snr_form: str = "epsilon"  # "v": 1 more, so that the noisiest levels count (Salimans 2022, 2202.00512)
     offset_noise: float = 0.0  # 0.05 to 0.1 for very dark or bright pictures (Guttenberg 2023)
     caption_dropout: float = 0.0  # captions replaced by none; 0.1 keeps guidance strong when much is learnt
     prior_weight: float = 0.0  # 0: off; 1 weighs pictures of the base model's own as much (Ruiz 2022, 2208.12242)

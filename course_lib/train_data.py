@@ -9,6 +9,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -44,7 +45,10 @@ class Example:
 
 @dataclass
 class TrainSet:
-    """All that a training needs of its data; `digest` tells two data sets apart."""
+    """All that a training needs of its data; `digest` tells two data sets apart.
+
+    Of the latents and texts `found` were kept from before, and `made` were computed now.
+    """
 
     examples: list[Example]
     empty: Encoded
@@ -52,6 +56,8 @@ class TrainSet:
     prior: list[Example] = field(default_factory=list)
     samples: list[Encoded] = field(default_factory=list)
     digest: str = ""
+    found: int = 0
+    made: int = 0
 
 
 def prepare(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig, *, cache: Path | None,
@@ -70,12 +76,12 @@ def prepare(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig,
     if config.prior_weight and config.prior_prompts:
         class_pictures += draw_prior(pipe, config, texts, kept)
     say(text("train_set_ready", pictures=len(train), variants=sum(len(one.latents) for one in train),
-             validation=len(validation), captions=len(captions), found=kept.found, made=kept.made))
+             validation=len(validation), captions=len(captions)))
     if kept.problem:
         say(text("train_cache_full", folder=kept.folder, cause=kept.problem))
     known = [(row.digest, row.caption) for row in (*rows, *held, *prior)]
     return TrainSet(train, texts[""], validation, class_pictures, [texts[prompt] for prompt in config.sample_prompts],
-                    hashlib.sha256(repr(known).encode()).hexdigest())
+                    hashlib.sha256(repr(known).encode()).hexdigest(), kept.found, kept.made)
 
 
 def read_set(folder: Path, config: TrainConfig) -> tuple[list[Row], list[Row], list[Row]]:
@@ -108,7 +114,8 @@ def encode_captions(pipe: KolorsPipeline, captions: list[str], kept: Cache) -> d
     source = fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS))
     texts = {}
     for caption in captions:
-        found = kept.recall(("text", source, str(pipe.unet.dtype), caption), lambda: read_text(pipe, caption))  # noqa: B023: called at once
+        key = ("text", source, str(pipe.unet.dtype), caption)
+        found = kept.recall(key, partial(read_text, pipe, caption))
         texts[caption] = Encoded(found["words"], found["pad"], int(found["pads"]), found["pooled"],
                                  int(found["tokens"]))
     return texts
@@ -145,7 +152,7 @@ def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache,
 @torch.no_grad()
 def encode_variants(pipe: KolorsPipeline, picture: Image.Image, size: tuple[int, int],
                     boxes: list[tuple[int, int, int, int]], flips: tuple[bool, ...]) -> Tensor:
-    """Encode a picture cut at each box, plain and mirrored: the mean of what the VAE says, as the camp's script does."""
+    """Encode a picture cut at each box, plain and mirrored: the mean of what the VAE says, as in the camp's script."""
     cut = [picture.resize(size, Image.Resampling.LANCZOS, box) for box in boxes]
     cut = [ImageOps.mirror(each) if flip else each for each in cut for flip in flips]
     pixels = [pipe.image_processor.preprocess(each).to(pipe.vae.device, pipe.vae.dtype) for each in cut]
@@ -187,8 +194,8 @@ def draw_prior(pipe: KolorsPipeline, config: TrainConfig, texts: dict[str, Encod
         prompt = config.prior_prompts[number % len(config.prior_prompts)]
         settings = SamplerSettings(seed=number, steps=PRIOR_SETTINGS.steps, cfg=PRIOR_SETTINGS.cfg)
         key = ("prior", source, prompt, settings, width, height)
-        latents = kept.recall(key, lambda: {"latents": sample(  # noqa: B023: called at once
-            pipe, (texts[prompt], texts[""]), [settings], empty_latent(pipe, width, height)).cpu()})["latents"]
+        draw = partial(sample, pipe, (texts[prompt], texts[""]), [settings], empty_latent(pipe, width, height))
+        latents = kept.recall(key, lambda draw=draw: {"latents": draw().cpu()})["latents"]
         examples.append(Example(texts[prompt], latents))
     return examples
 

@@ -65,7 +65,8 @@ def read_state(folder: Path, parameters: dict[str, Tensor], optimizer: torch.opt
     try:
         with safe_open(file, framework="pt") as kept:
             header = kept.metadata() or {}
-            tensors = {name: kept.get_tensor(name) for name in kept.keys()}  # noqa: SIM118: it is no dict
+            names = kept.keys()
+            tensors = {name: kept.get_tensor(name) for name in names}
         counters, known = Counters(**json.loads(header["counters"])), json.loads(header["about"])
         settings = json.loads(known["settings"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as cause:

@@ -15,20 +15,20 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "prompts", "unet_steps", "noise",
          "sigmas", "sampler_step", "one_step", "multistep", "stochastic", "samplers",
          "generate",
-         "judge", "measure", "trial", "figures",
+         "judge", "measure", "trial", "figures", "look",
          # preparing a data set
          "caption_table", "raw_picture", "scenes", "synthesis", "augment",
          "web", "vision_model", "caption_backends", "captions",
          # LoRA: files, then training
          "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora_inspect", "lora",
          "style_sets", "train_config", "train_rows", "train_cache", "train_data", "train_loss", "train_processes",
-         "train_state", "train_run", "train",
+         "train_state", "train_run", "train_view", "train",
          # workflows, then ComfyUI
          "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
          "workflow_forms", "workflow_graph", "workflow_drawing", "workflow",
          "comfyui_child", "comfyui_install", "comfyui_answers", "comfyui_link", "comfyui_server", "comfyui_socket",
          "comfyui_view", "comfyui",
-         "worker", "sweep", "look", "controls", "panels", "prediction", "widgets",
+         "worker", "sweep", "controls", "panels", "prediction", "widgets",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]
 PACKAGE = COURSE / "course_lib"
 MODULES = sorted(PACKAGE.rglob("*.py"))  # those of a folder in it count as the folder: texts/hub.py as texts

@@ -2,10 +2,8 @@
 
 TEXTS = {
     "train_set_ready": {
-        "zh": "数据集：{pictures} 张图片，{variants} 个变体，验证 {validation} 张，{captions} 条描述"
-              "（{found} 项已有缓存，新算 {made} 项）",
-        "en": "Data set: {pictures} pictures, {variants} variants, {validation} for validation, {captions} captions "
-              "({found} kept from before, {made} computed)"},
+        "zh": "数据集：{pictures} 张图片，{variants} 个变体，验证 {validation} 张，{captions} 条描述。",
+        "en": "Data set: {pictures} pictures, {variants} variants, {validation} for validation, {captions} captions."},
     "train_cache_full": {
         "zh": "提示：缓存写不进 {folder}（{cause}）。训练照常进行，只是下次要重新计算。",
         "en": "Note: nothing can be kept in {folder} ({cause}). The training goes on; next time it is computed again."},
@@ -40,8 +38,6 @@ TEXTS = {
         "en": "LoRA: rank {rank}, alpha {alpha:g}, {layers} layers, {count} parameters, {share:.2%} of the UNet's"},
     "train_saved": {"zh": "已保存：{path}", "en": "Saved: {path}"},
     "train_not_saved": {"zh": "没有写文件：LoRA 只在 pipe.unet 里。", "en": "No file was written: the LoRA is in pipe.unet only."},
-    "train_axis_step": {"zh": "步", "en": "step"},
-    "train_axis_loss": {"zh": "损失", "en": "loss"},
     "train_help": {"zh": "训练 LoRA（参数与训练营的命令相同）", "en": "train a LoRA (with the flags of the camp's command)"},
     "train_flag_model": {
         "zh": "tiny（自带的小模型）、kolors（下载完整模型），或 diffusers 格式的模型文件夹；不写则用下面三个路径",
