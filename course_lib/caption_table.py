@@ -19,8 +19,11 @@ def read_table(folder: str | Path) -> list[dict[str, str]]:
     Columns beside file_name and text are kept. A folder without the file has no rows.
     """
     path = Path(folder) / NAME
-    if not path.exists():
-        return []
+    return read_rows(path) if path.exists() else []
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """Read any table of captions; LessonError if it is none."""
     try:
         if path.stat().st_size > TABLE_BYTES:
             raise ValueError(f"{path.stat().st_size} bytes")
