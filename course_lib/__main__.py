@@ -4,10 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from course_lib import hub, machine, plan
+from course_lib import hub, machine, plan, train_command
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
 
-LESSONS = ("01_setup",)  # every lesson so far
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of both commands."""
+    """Build the parser of all commands."""
     parser = argparse.ArgumentParser(prog="python -m course_lib", description=__doc__)
     parser.add_argument("--language", choices=LANGUAGES, help="zh or en (else the environment's COURSE_LANG, else zh)")
     commands = parser.add_subparsers(required=True)
@@ -38,6 +38,9 @@ def build_parser() -> argparse.ArgumentParser:
     draw.set_defaults(run=draw_picture)
     doctor = commands.add_parser("doctor", help="what this machine has, which lessons run on it, what to do next")
     doctor.set_defaults(run=lambda options: print("\n".join(describe_machine(machine.look(quota=True)))))
+    train = commands.add_parser("train", help=text("train_help"))
+    train_command.add_flags(train)
+    train.set_defaults(run=train_command.run)
     return parser
 
 
@@ -64,7 +67,7 @@ def describe_machine(found: machine.Machine) -> list[str]:
     able, full = plan_full(found)
     yes = {True: text("yes"), False: text("no")}
     lines += [text("doctor_lesson", lesson=lesson, tiny=yes[machine.runs_tiny(found)], full=yes[able])
-              for lesson in LESSONS]
+              for lesson in sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))]
     lines += full
     if not all(found.versions.values()):
         return [*lines, text("doctor_next_packages")]

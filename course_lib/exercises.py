@@ -1,5 +1,6 @@
 """Self-checking exercises: each function looks at the learner's result and says whether it is right, or what to try."""
 
+import torch
 from diffusers import KolorsPipeline
 
 from course_lib import emoji
@@ -7,6 +8,7 @@ from course_lib.generate import generate
 from course_lib.judge import judge
 from course_lib.messages import text
 from course_lib.pipeline import Picture
+from course_lib.prompts import encode_text
 from course_lib.settings import SamplerSettings
 
 
@@ -44,6 +46,15 @@ def check_largest(pipe: KolorsPipeline, answer: str) -> bool:
 def check_number(answer: float, right: float) -> bool:
     """Check a number that the learner worked out."""
     return say(answer == right, "exercise_too_small" if answer < right else "exercise_too_large", answer=answer)
+
+
+def check_likeness(pipe: KolorsPipeline, sentence: str, model: str, least: float = 0.9) -> bool:
+    """Check that a sentence without Chinese characters means the same as the model sentence: cosine of the pooled."""
+    if any("\u4e00" <= letter <= "\u9fff" for letter in sentence):
+        return say(False, "exercise_no_chinese")
+    own, wanted = (encode_text(pipe, words).pooled for words in (sentence, model))
+    likeness = float(torch.cosine_similarity(own, wanted, dim=0))
+    return say(likeness >= least, "exercise_unlike", likeness=likeness, least=least)
 
 
 def count_calls(pipe: KolorsPipeline, settings: SamplerSettings) -> int:

@@ -5,7 +5,8 @@
 # 所以课程自带一个**小可图**（Tiny Kolors）：同样的 diffusers 组件、同样的用法，只有二十来 MB，在两个 CPU 核上不联网也能画。
 # 它画 64×64 像素的小图，认识 64 种东西、十种背景颜色。先用它弄懂每一步，以后换成完整的 Kolors，代码不变。
 #
-# 这一课要做四件事：看看机器、画第一张图、不用课程的代码再画一次、打开模型文件夹看一看。从上往下依次运行每个格子（Shift+Enter）。
+# 这一课：看看机器，画第一张图，不用课程的代码再画一次，打开模型，看三个部分各做什么、怎样合作，最后看完整的 Kolors 要什么样的机器。
+# 从上往下依次运行每个格子（Shift+Enter）。
 # %% [markdown] lang="en"
 # # Lesson 1　Setting up: this machine, the first picture, what a model is made of
 #
@@ -14,8 +15,8 @@
 # way, in some twenty MB, that draws on two CPU cores without a network. Its pictures are 64 x 64 pixels, and it knows 64
 # subjects and ten ground colours. Understand each step on it first; the full Kolors later is the same code.
 #
-# This lesson does four things: look at the machine, draw the first picture, draw it again without the course's code, and open
-# the model's folder. Run the cells from top to bottom (Shift+Enter).
+# This lesson: look at the machine, draw the first picture, draw it again without the course's code, open the model and see what its
+# three parts do and how they work together, and find out what machine the full Kolors wants. Run the cells from top to bottom (Shift+Enter).
 # %% lang="zh"
 from course_lib.messages import set_language
 
@@ -161,6 +162,198 @@ print("text   ", tuple(states.shape), tuple(pooled.shape))
 print("latent ", tuple(latent.shape))
 print("pixels ", tuple(pixels.shape))
 # %% [markdown] lang="zh"
+# ## 6. 三个部分各知道什么
+#
+# **文本编码器**先把提示词切成词元（token），再给每个词元一串数，最后一串数代表整句话。意思相近的两句话，这串数的方向也相近；
+# 下面用余弦相似度来量（1 表示方向相同，0 表示毫不相干）：
+# %% [markdown] lang="en"
+# ## 6. What each of the three knows
+#
+# The **text encoder** cuts the prompt into tokens and gives each a row of numbers; the last row stands for the whole sentence. Two sentences that mean much
+# the same point much the same way. Measured with the cosine (1 is the same direction, 0 has nothing to do with it):
+# %%
+from course_lib.prompts import encode_text
+
+print(pipe.tokenizer.tokenize("一只瓢虫，蓝色背景"))
+sentences = ["一只瓢虫，蓝色背景", "a ladybird on a blue background", "一个苹果，蓝色背景", "一只瓢虫，红色背景"]
+directions = torch.nn.functional.normalize(torch.stack([encode_text(pipe, sentence).pooled for sentence in sentences]))
+for sentence, likeness in zip(sentences, directions @ directions[0]):
+    print(f"{likeness:.1f}  {sentence}")
+# %% [markdown] lang="zh"
+# 同一个意思，中文和英文几乎是同一个方向；换了东西就偏开，换了背景颜色偏得更远：对小可图来说，背景占了画面的一大半。
+#
+# **VAE** 把 64×64 像素、每个像素三个数，压成 16×16 个位置、每个位置四个数，再还原回来：
+# %% [markdown] lang="en"
+# With the same meaning, Chinese and English point almost the same way; another subject turns away, another ground turns further: to Tiny Kolors the ground is more
+# than half of the picture.
+#
+# The **VAE** squeezes 64 x 64 pixels of three numbers into 16 x 16 places of four numbers, and turns them back:
+# %%
+from course_lib.generate import decode, encode_picture
+from course_lib.measure import distance
+from course_lib.noise import start_noise
+from course_lib.pipeline import Picture
+
+small = encode_picture(pipe, ladybird.image)
+back = decode(pipe, small)
+only_noise = decode(pipe, start_noise([1], (4, 16, 16)))
+pixels_count, latent_count = 3 * ladybird.image.width * ladybird.image.height, small.numel()
+print(f"{pixels_count} -> {latent_count}, from {small.min():.1f} to {small.max():.1f}, mean error {distance(ladybird.image, back):.1%}")
+show_sheet([Picture(ladybird.image, "pixels"), Picture(back, "pixels -> latent -> pixels"), Picture(only_noise, "noise -> pixels")], columns=3)
+# %% [markdown] lang="zh"
+# 误差只有百分之一二，所以 UNet 可以只在小小的潜变量上工作。但 VAE 不懂提示词，也不会画画：给它一团噪声，它还你一团颜色。
+#
+# **UNet** 会猜噪声。给八张图（瓢虫和苹果）的潜变量加上强弱不同的噪声，让它猜加了什么，看猜错多少。每种噪声问三遍：告诉它对的提示词、什么也不说、告诉它错的提示词。
+# %% [markdown] lang="en"
+# The error is one or two percent, so the UNet may work on the small latent alone. But the VAE knows nothing of prompts and cannot draw: give it noise and it gives
+# colours back.
+#
+# The **UNet** guesses noise. Add noise of different strengths to the latents of eight pictures (ladybirds and apples), let it guess what was added, and see how far
+# off it is. Each strength is asked three times: with the right prompt, with none, and with the wrong one.
+# %%
+from course_lib.figures import plot
+from course_lib.generate import build_predictor
+
+two = ["一只瓢虫，蓝色背景", "一个苹果，黄色背景"]
+latents = torch.cat([encode_picture(pipe, draw(pipe, name, seed=seed).image) for seed in range(1, 5) for name in two])
+told = {"right prompt": two * 4, "no prompt": [""] * 8, "wrong prompt": two[::-1] * 4}
+timesteps = [50, 150, 300, 500, 700, 900, 1000]
+errors = {}
+for name, texts in told.items():
+    guess = build_predictor(pipe, [encode_text(pipe, words) for words in texts], (64, 64))
+    errors[name] = []
+    for timestep in timesteps:
+        kept = pipe.scheduler.alphas_cumprod[timestep]  # the share of the picture that is left
+        noise = start_noise(range(8), (4, 16, 16))
+        with torch.no_grad():
+            guessed = guess(kept.sqrt() * latents + (1 - kept).sqrt() * noise, torch.tensor(timestep))
+        errors[name].append(float((guessed - noise).square().mean()))
+print(f"timestep 300: {errors['right prompt'][2]:.2f} < {errors['no prompt'][2]:.2f} < {errors['wrong prompt'][2]:.2f}")
+plot({name: (timesteps, values) for name, values in errors.items()}, "timestep", "error of the guess", yscale="log")
+# %% [markdown] lang="zh"
+# 横轴是时间步：右边几乎全是噪声，左边几乎没有。噪声越多越容易猜（它看到的几乎就是答案），噪声少时反而难。
+# 在每一个强度上，对的提示词都让它猜得更准，错的提示词都把它带偏：**提示词就是这样控制画面的**。
+#
+# 三个部分合起来，就是画一张图的全部过程，一共十几行：
+# %% [markdown] lang="en"
+# The axis is the timestep: on the right there is almost nothing but noise, on the left almost none. Much noise is easy to guess (what it sees is nearly the answer),
+# little noise is hard. At every strength the right prompt makes the guess better and the wrong one leads it astray: **that is how a prompt steers a picture**.
+#
+# The three together are all there is to drawing, in a dozen lines:
+# %%
+from course_lib.generate import generate
+from course_lib.samplers import SCHEDULERS, model_sigmas
+from course_lib.settings import SamplerSettings
+from course_lib.sigmas import to_timestep
+
+schedule = model_sigmas(pipe.scheduler.config)
+sigmas = SCHEDULERS["normal"](20, schedule)                                     # 噪声从强到弱 / the noise, from strong to weak
+words, no_words, pooled, no_pooled = pipe.encode_prompt("一只瓢虫，蓝色背景")            # 文本编码器 / text encoder
+conditions = {"text_embeds": torch.cat([pooled, no_pooled]), "time_ids": torch.tensor([[64, 64, 0, 0, 64, 64]] * 2)}
+x = start_noise([1], (4, 16, 16)) * (1 + sigmas[0] ** 2).sqrt()
+with torch.no_grad():
+    for sigma, sigma_next in zip(sigmas, sigmas[1:]):
+        seen = (x / (1 + sigma ** 2).sqrt()).repeat(2, 1, 1, 1)
+        guess, guess_without = pipe.unet(seen, to_timestep(sigma, schedule), torch.cat([words, no_words]), added_cond_kwargs=conditions).sample
+        x = x + (guess_without + 5.0 * (guess - guess_without)) * (sigma_next - sigma)   # UNet, cfg 5
+drawn = decode(pipe, x)                                                         # VAE
+same = generate(pipe, "一只瓢虫，蓝色背景", SamplerSettings(seed=1, steps=20, cfg=5.0))
+print(f"{distance(drawn, same.image):.3f}")
+same
+# %% [markdown] lang="zh"
+# 差别是 0：课程的 `generate` 做的就是这些。第 3 课会把这里的每个数字都变成可以拖动的滑块。
+#
+# ## 7. 完整的 Kolors
+#
+# 完整的 Kolors 用的是同样的代码，只把名字换成 `load("kolors")`。它要多少内存，可以不下载就从配置文件里算出来。下面是五种常见机器上的画图和训练方案：
+# %% [markdown] lang="en"
+# The difference is 0: this is what the course's `generate` does. Lesson 3 turns each of these numbers into a slider.
+#
+# ## 7. The full Kolors
+#
+# The full Kolors is the same code with another name, `load("kolors")`. How much memory it takes can be counted from its configs without downloading it. How it would
+# draw and train on five usual machines:
+# %%
+from course_lib.plan import FOOTPRINTS, tabulate
+
+print("\n".join(tabulate("kolors")))
+# %% [markdown] lang="zh"
+# 那你眼前的这台机器呢？放得下，就列出每一步要多少内存；放不下，就说差多少、下一步怎么办（你看到的和这里存下的不同）：
+# %% [markdown] lang="en"
+# And the machine in front of you? If it fits, the plan lists what each stage takes; if not, it says what is missing and what to do next (yours differs from what is
+# stored here):
+# %% tags=["nbval-ignore-output"]
+from course_lib.plan import plan
+
+try:
+    print(plan("draw", "kolors"))
+except LessonError as problem:
+    print(problem)
+# %% [markdown] lang="zh"
+# 下载多大、要多久？fp16 的权重大小可以从参数个数算出来，每个参数两个字节；时间取决于你的网速：
+# %% [markdown] lang="en"
+# How large is the download, and how long does it take? The fp16 weights follow from the number of parameters, two bytes each; the time depends on your line:
+# %%
+counts = FOOTPRINTS["kolors"]["parameters"]
+for name, count in counts.items():
+    print(f"{name:<13}{count:>15,}{count * 2 / 1e9:>7.2f} GB")
+whole = sum(counts.values()) * 2
+print(f"{'':<13}{sum(counts.values()):>15,}{whole / 1e9:>7.2f} GB")
+for speed in (2, 10, 100):
+    print(f"{speed:>4} MB/s: {whole / speed / 1e6 / 60:.0f} min")
+# %% [markdown] lang="zh"
+# 下面的格子默认什么也不下载。想用完整的 Kolors，就把 `DOWNLOAD` 改成 `True` 再运行：它先检查显存、内存和磁盘，放不下就在下载之前告诉你；
+# 断了可以接着下，每个文件都核对校验和，第二次启动不再联网。第一次下载前会显示 Kolors 权重的许可协议：学术研究可以直接用，商用要先登记。
+# %% [markdown] lang="en"
+# The cell below downloads nothing unless you ask it to. For the full Kolors set `DOWNLOAD` to `True` and run it: it looks at GPU memory, RAM and disk first and tells
+# you before the download what does not fit; an interrupted download goes on where it stopped, every file is compared with its checksum, and the next start needs no
+# network. The licence of Kolors' weights is shown before the first download: research is free, commercial use has to be registered first.
+# %%
+DOWNLOAD = False
+
+if DOWNLOAD:
+    big = load("kolors")
+    big_picture = generate(big, "一只瓢虫，蓝色背景", SamplerSettings(seed=1, steps=25))
+# %% [markdown] lang="zh"
+# ## 8. 魔搭（ModelScope）的免费 GPU 机器
+#
+# 以下数字来自魔搭的文档和用户的记录（2024 至 2025 年，不同页面互相有出入，以你打开的页面为准）：
+#
+# | | 免费 GPU 实例 | 免费 CPU 实例 |
+# |---|---|---|
+# | 显卡 | 24 GB 的 A10，实际可用约 22 GiB | 没有 |
+# | 内存 | 标称 32 GB，实际约 29 GB | 32 GB |
+# | 时间 | 共 36 小时（有的页面写 32），一次最多 10 小时 | 长期 |
+# | 空闲 | 一小时没有操作就关机 | 同左 |
+# | 留得住的 | 只有工作区文件夹，100 GB | 同左 |
+# | 网络 | 魔搭自己的模型下载很快，外网受限制 | 同左 |
+#
+# 所以：**课程、模型、训练结果都放在工作区文件夹里**；用 pip 装的包关机就没了，重新运行 `make start` 即可；训练要存检查点，关机后能接着练（第 4 课）。
+# 磁盘写满时报的错是 `Disk quota exceeded`，而 `df` 看不出来。下面看看模型缓存和课程是不是在同一块盘上，如果不是，就设置环境变量 `MODELSCOPE_CACHE`：
+# %% [markdown] lang="en"
+# ## 8. ModelScope's free GPU machine
+#
+# These figures come from ModelScope's documentation and users' records (2024 to 2025; pages differ from each other, so trust the page you opened):
+#
+# | | free GPU machine | free CPU machine |
+# |---|---|---|
+# | GPU | an A10 of 24 GB, about 22 GiB of it usable | none |
+# | RAM | 32 GB by name, about 29 GB in fact | 32 GB |
+# | time | 36 hours in all (some pages say 32), at most 10 in one go | long term |
+# | idle | switched off after an hour without input | the same |
+# | what stays | the workspace folder alone, 100 GB | the same |
+# | network | models from ModelScope are fast, the rest of the world is restricted | the same |
+#
+# So: **keep the course, the models and what you train in the workspace folder**; packages installed with pip are gone after a shutdown, `make start` brings them back;
+# a training has to save checkpoints so that it can go on (lesson 4). A full quota says `Disk quota exceeded`, and `df` does not show it. Below: is the cache of models
+# on the same disk as the course? If not, set the environment variable `MODELSCOPE_CACHE`:
+# %% tags=["nbval-ignore-output"]
+from pathlib import Path
+
+from course_lib.hub import cache_folder, find_repo
+
+print(machine.find_mount(cache_folder(find_repo("kolors"))) == machine.find_mount(Path.cwd()))
+# %% [markdown] lang="zh"
 # ## 练习
 #
 # 每道题改一行，运行，格子会告诉你对不对。答案折叠在每道题后面，点一下三个点就能看到。
@@ -205,3 +398,23 @@ my_answer = exercises.check_largest(pipe, my_part)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
 my_answer = exercises.check_largest(pipe, "unet")
+# %% [markdown] lang="zh"
+# **练习 4**　一张图的像素有多少个数，它的潜变量的多少倍？（看第 6 节）
+# %% [markdown] lang="en"
+# **Exercise 4**　How many times as many numbers are there in a picture's pixels as in its latent? (See section 6.)
+# %%
+my_ratio = 8
+my_answer = exercises.check_number(my_ratio, pixels_count / latent_count)
+# %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# 答案 / answer
+my_answer = exercises.check_number(64 * 64 * 3 / (16 * 16 * 4), pixels_count / latent_count)
+# %% [markdown] lang="zh"
+# **练习 5**　改一句提示词，让它的方向和「一只瓢虫，蓝色背景」至少有 0.9 那么像，但一个汉字也不用。
+# %% [markdown] lang="en"
+# **Exercise 5**　Write a sentence that points at least 0.9 the same way as "一只瓢虫，蓝色背景", without a single Chinese character.
+# %%
+my_sentence = "a blue ladybird"
+my_answer = exercises.check_likeness(pipe, my_sentence, sentences[0])
+# %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# 答案 / answer
+my_answer = exercises.check_likeness(pipe, "a ladybird on a blue background", sentences[0])
