@@ -19,6 +19,7 @@ from course_lib.train_cache import CACHE
 from course_lib.train_config import TrainConfig as TrainConfig
 from course_lib.train_config import check_config, rate_factor, tiny_config
 from course_lib.train_data import Order, Say, prepare
+from course_lib.train_data import read_set as read_set
 from course_lib.train_loss import draw_batch, make_generator, noise_loss
 from course_lib.train_processes import Processes
 from course_lib.train_run import Run
@@ -62,11 +63,17 @@ class TrainResult:
     layers: int
     parameters: int  # of the LoRA
     base_parameters: int  # of the UNet without any
+    steps: int  # that were asked for
 
     @property
     def stopped(self) -> str:
         """Say why the training ended: "done", "asked" or "no_gain"."""
         return self.records[-1].stopped if self.records else "done"
+
+    @property
+    def step(self) -> int:
+        """Return how many steps are done."""
+        return self.records[-1].step if self.records else self.steps
 
     @property
     def seconds(self) -> float:
@@ -195,6 +202,7 @@ def fit(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | No
     None the file goes to outputs/lora/ and the data set's name.
     """
     output_path = Path(output_path or OUTPUTS / Path(dataset_path).name)
+    config = config or choose_config(pipe)
     view, records = open_view(Processes().first), []
     try:
         with interrupts() as interrupted:
@@ -204,10 +212,11 @@ def fit(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | No
                 view.show(records)
     finally:
         view.end(records)
-    return describe_result(pipe, name, tuple(records), output_path / f"{name}.safetensors")
+    return describe_result(pipe, name, tuple(records), output_path / f"{name}.safetensors", config.steps)
 
 
-def describe_result(pipe: KolorsPipeline, name: str, records: tuple[StepRecord, ...], path: Path) -> TrainResult:
+def describe_result(pipe: KolorsPipeline, name: str, records: tuple[StepRecord, ...], path: Path,
+                    steps: int) -> TrainResult:
     """Count what was trained."""
     lora = pipe.unet.peft_config[name]
     pairs = [(key, weight) for key, weight in pipe.unet.named_parameters()]
@@ -215,7 +224,7 @@ def describe_result(pipe: KolorsPipeline, name: str, records: tuple[StepRecord, 
     every_lora = sum(weight.numel() for key, weight in pairs if ".lora_" in key)
     return TrainResult(path, records, lora.r, lora.lora_alpha, sum(".lora_A." in key for key, _ in added),
                        sum(weight.numel() for _, weight in added),
-                       sum(weight.numel() for _, weight in pairs) - every_lora)
+                       sum(weight.numel() for _, weight in pairs) - every_lora, steps)
 
 
 def is_due(every: int, step: int, last: int) -> bool:

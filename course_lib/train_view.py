@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import ipywidgets as widgets
 from IPython import get_ipython
 from IPython.display import display
+from matplotlib.ticker import MaxNLocator
 from PIL import Image
 
 from course_lib.figures import BLUE, GREY, LETTER, ORANGE, WIDTH, add_axes, new_figure, paste, points, render, write
@@ -172,7 +173,7 @@ def smooth(records: Sequence["StepRecord"]) -> list[float]:
 
 def draw_curve(records: Sequence["StepRecord"]) -> Image.Image:
     """Draw the loss of each step as a dot, their running mean, and the validation's error."""
-    figure = new_figure(WIDTH, CURVE_HEIGHT + 46)
+    figure = new_figure(WIDTH, CURVE_HEIGHT + 54)
     axes = add_axes(figure, 60, 10, WIDTH - 80, CURVE_HEIGHT)
     steps = [record.step for record in records]
     axes.plot(steps, [record.loss for record in records], ".", color=BLUE, alpha=0.25, markersize=4)
@@ -181,6 +182,7 @@ def draw_curve(records: Sequence["StepRecord"]) -> Image.Image:
     if seen:
         axes.plot(*zip(*seen), ".-", color=ORANGE, linewidth=1.5, label="validation")
         axes.legend(loc="upper right", frameon=False, labelcolor=GREY, fontsize=points(LETTER))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set_xlabel("step")
     axes.set_ylabel("loss")
     axes.grid(color=GREY, alpha=0.3, linewidth=0.5)

@@ -22,11 +22,14 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          # LoRA: files, then training
          "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora_inspect", "lora",
          "style_sets", "train_config", "train_rows", "train_cache", "train_data", "train_loss", "train_processes",
-         "train_state", "train_run", "train_view", "train",
+         "train_state", "train_run", "train_view", "train", "train_command",
          # workflows, then ComfyUI
+         "comfy_nodes",
          "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
-         "workflow_forms", "workflow_graph", "workflow_drawing", "workflow",
-         "comfyui_child", "comfyui_install", "comfyui_answers", "comfyui_link", "comfyui_server", "comfyui_socket",
+         "workflow_forms", "workflow_graph", "workflow_drawing",
+         "comfyui_answers", "workflow_nodes", "workflow_check", "workflow_host", "workflow_results", "workflow_run",
+         "workflow",
+         "comfyui_child", "comfyui_install", "comfyui_link", "comfyui_server", "comfyui_socket",
          "comfyui_view", "comfyui",
          "worker", "sweep", "controls", "panels", "prediction", "widgets",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]
