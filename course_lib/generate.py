@@ -77,8 +77,11 @@ def split_batches(samplings: Sequence[tuple[object, ...]], most: int) -> list[li
 
 @torch.inference_mode()
 def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[SamplerSettings], latent: Tensor,
-           callback: Callback | None = None) -> Tensor:
-    """Sample a batch of latents [batch, channels, height, width] with settings that share their `sampling_of`."""
+           callback: Callback | None = None, noise: Tensor | None = None) -> Tensor:
+    """Sample a batch of latents [batch, channels, height, width] with settings that share their `sampling_of`.
+
+    noise, of the same shape, is what they start from; by default each from its own seed.
+    """
     model = model_sigmas(pipe.scheduler.config)
     sigmas = make_sigmas(batch[0], model)
     size = tuple(side * pipe.vae_scale_factor for side in latent.shape[2:])
@@ -88,7 +91,8 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
     seeds, shape = [int(one.seed) for one in batch], latent.shape[1:]
     # ComfyUI's rule: at the highest sigma x gets the variance 1 + sigma^2 that it had in training.
     full = sigmas[0] > model[-1] or math.isclose(sigmas[0], model[-1], rel_tol=1e-5)
-    x = latent + ((1 + sigmas[0] ** 2).sqrt() if full else sigmas[0]) * start_noise(seeds, shape).to(latent.device)
+    noise = start_noise(seeds, shape) if noise is None else noise
+    x = latent + ((1 + sigmas[0] ** 2).sqrt() if full else sigmas[0]) * noise.to(latent.device)
     added = step_noise(batch[0].sampler_name, seeds, shape, float(model[-1]))
     return SAMPLERS[batch[0].sampler_name](
         build_denoiser(pipe, texts, [float(one.cfg) for one in batch], model, size), x, sigmas,
