@@ -23,7 +23,7 @@ MOST_SPREAD = 30_000  # px; places further apart than this are junk, and the nod
 MOST_LINES = 40  # of a text on a node
 MARGIN = 24  # px around everything
 SHOWN_WIDTH = 1200  # px at most on the page; the file can be enlarged without loss
-LETTER, TITLE_LETTER, GROUP_LETTER = 12, 14, 20  # px
+LETTER, TITLE_LETTER, GROUP_LETTER = 13, 15, 20  # px
 FONT = "Arial, 'Noto Sans SC', 'Noto Sans CJK SC', 'PingFang SC', 'Microsoft YaHei', sans-serif"
 # The colours of ComfyUI's dark page.
 CANVAS, BODY, HEAD, FIELD, EDGE = "#222", "#353535", "#333", "#222", "#666"

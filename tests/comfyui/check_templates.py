@@ -34,7 +34,7 @@ def find_losses(given, written):
                 losses.append(f"node {node['id']}")
             elif (node.get("widgets_values") or []) != (again.get("widgets_values") or []):
                 losses.append(f"values of node {node['id']} ({node['type']})")
-            elif [node.get(key) for key in KEPT] != [again.get(key) for key in KEPT]:
+            elif [plain(node.get(key)) for key in KEPT] != [again.get(key) for key in KEPT]:
                 losses.append(f"look of node {node['id']} ({node['type']})")
         losses += [f"link {link}" for link in list_links(old) - list_links(new)]
         if [group["bounding"] for group in old.get("groups", [])] != [group["bounding"] for group in new["groups"]]:
@@ -42,19 +42,27 @@ def find_losses(given, written):
     return losses
 
 
+def plain(value):
+    """Return a place or size as a list, where older pages wrote {"0": ..., "1": ...}."""
+    return [*value.values()] if isinstance(value, dict) and [*value] == ["0", "1"] else value
+
+
 KEPT = ("type", "title", "mode", "pos", "size", "color", "bgcolor", "flags", "properties")
 
 
 def list_links(level):
-    """Return the ends of the links of a page that an input or a subgraph's output names as its own."""
+    """Return both ends of the links of a page that an input or a subgraph's output names as its own."""
     used = {socket.get("link") for node in level["nodes"] for socket in node.get("inputs") or []}
     rows = [link if isinstance(link, list) else [link[key] for key in
             ("id", "origin_id", "origin_slot", "target_id", "target_slot")] for link in level.get("links", [])]
-    return {tuple(row[:5]) for row in rows if row[0] in used or row[3] == -20}
+    return {tuple(row[1:5]) for row in rows if row[0] in used or row[3] == -20}
 
 
-def compare(ours, theirs):
-    """Say where the server's form differs from the one that ComfyUI's page made."""
+def compare(ours, theirs, types):
+    """Say where the server's form differs from the one that ComfyUI's page made.
+
+    A value that no definition names is a widget of the page alone, such as a player; the server ignores it.
+    """
     found = []
     for number in sorted(set(ours) | set(theirs)):
         if number not in ours or number not in theirs:
@@ -63,7 +71,8 @@ def compare(ours, theirs):
             continue
         mine, other = ours[number]["inputs"], theirs[number]["inputs"]
         found += [f"{number} ({ours[number]['class_type']}).{name}: {mine.get(name)!r}, theirs {other.get(name)!r}"
-                  for name in sorted(set(mine) | set(other)) if mine.get(name) != other.get(name)]
+                  for name in sorted(set(mine) | set(other) & set(types[ours[number]["class_type"]].inputs))
+                  if mine.get(name) != other.get(name)]
         if ours[number]["class_type"] != theirs[number]["class_type"]:
             found.append(f"{number}: class")
     return found
@@ -104,7 +113,7 @@ def check_converted(path, workflow: Workflow, api, page, counts):
         counts["unknown to the page"] += 1
         return []
     counts["compared"] += 1
-    differences = compare(api, page["output"])
+    differences = compare(api, page["output"], workflow.types)
     counts["equal"] += not differences
     return [f"api: {difference}" for difference in differences]
 
