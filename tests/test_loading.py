@@ -13,10 +13,12 @@ from diffusers.pipelines.kolors import ChatGLMModel
 from safetensors.torch import load_file
 
 from course_lib import embeddings, hub, loading
+from course_lib.generate import generate
 from course_lib.loading import Float32Vae, open_folder
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.pipeline import load
 from course_lib.plan import plan
+from course_lib.settings import SamplerSettings
 
 PROMPT = "一只瓢虫，蓝色背景"
 TINY = plan("draw", "tiny")
@@ -128,6 +130,14 @@ def test_in_turns_the_picture_is_the_same_and_each_prompt_is_read_once(expected,
     draw(pipe, "a cat on a red background")
     assert len(loads) == 2
     assert not any(isinstance(part, ChatGLMModel) for part in pipe.text_encoder.modules())
+
+
+@pytest.mark.parametrize("encoder", ["whole", "stream"])
+def test_in_turns_generate_makes_the_same_picture(pipe, encoder):
+    settings = [SamplerSettings(seed=seed, steps=4) for seed in (1, 2)]
+    turns = open_folder(hub.TINY, replace(TURNS, encoder=encoder))
+    for one, other in zip(generate(turns, PROMPT, settings), generate(pipe, PROMPT, settings)):
+        assert np.abs(np.asarray(one.image).astype(int) - np.asarray(other.image)).max() <= 1
 
 
 def test_the_encoder_leaves_when_the_unet_is_called(monkeypatch):
