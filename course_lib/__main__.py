@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from course_lib import hub, machine, plan, train_command
+from course_lib import comfyui_command, hub, machine, plan, train_command
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
@@ -41,6 +41,9 @@ def build_parser() -> argparse.ArgumentParser:
     train = commands.add_parser("train", help=text("train_help"))
     train_command.add_flags(train)
     train.set_defaults(run=train_command.run)
+    comfyui = commands.add_parser("comfyui", help=text("comfy_help"))
+    comfyui_command.add_flags(comfyui)
+    comfyui.set_defaults(run=comfyui_command.run)
     return parser
 
 

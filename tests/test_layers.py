@@ -18,7 +18,7 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "judge", "measure", "trial", "figures", "look",
          # preparing a data set
          "caption_table", "raw_picture", "scenes", "synthesis", "augment",
-         "web", "vision_model", "caption_backends", "captions",
+         "web", "vision_model", "caption_backends", "captions", "found_pictures", "sources", "crawler",
          # LoRA: files, then training
          "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora_inspect", "lora",
          "style_sets", "train_config", "train_rows", "train_cache", "train_data", "train_loss", "train_processes",
@@ -27,10 +27,10 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "comfy_nodes",
          "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
          "workflow_forms", "workflow_graph", "workflow_drawing",
-         "comfyui_answers", "workflow_nodes", "workflow_check", "workflow_host", "workflow_results", "workflow_run",
+         "comfyui_answers", "workflow_host", "workflow_nodes", "workflow_check", "workflow_results", "workflow_run",
          "workflow",
          "comfyui_child", "comfyui_install", "comfyui_link", "comfyui_server", "comfyui_socket",
-         "comfyui_view", "comfyui",
+         "comfyui_view", "comfyui", "comfyui_command",
          "worker", "sweep", "controls", "panels", "prediction", "widgets",
          "exercises", "lesson_rules", "lessons", "start", "__main__"]
 PACKAGE = COURSE / "course_lib"

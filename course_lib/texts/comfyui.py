@@ -41,6 +41,10 @@ TEXTS = {
     "comfy_running": {"zh": "ComfyUI {version} 已启动，端口 {port}，只有这台机器能访问。", "en": "ComfyUI {version} runs on port {port}; only this machine can reach it."},
     "comfy_none_running": {"zh": "没有课程启动的 ComfyUI 在运行。", "en": "No ComfyUI that the course has started is running."},
     "comfy_stopped": {"zh": "ComfyUI 已停止（端口 {port}）。", "en": "ComfyUI has stopped (port {port})."},
+    "comfy_help": {"zh": "安装 ComfyUI，链接课程的节点，启动或停止它",
+                   "en": "install ComfyUI, link the course's nodes into it, start or stop it"},
+    "comfy_help_path": {"zh": "ComfyUI 的文件夹（默认：COMFYUI_PATH，或 install 安装的地方）",
+                        "en": "ComfyUI's folder (else COMFYUI_PATH, else where install puts it)"},
     "comfy_wait": {"zh": "按 Ctrl+C 结束 ComfyUI。", "en": "Ctrl+C ends ComfyUI."},
     "comfy_link_proxy": {
         "zh": "链接经由你的 Jupyter（jupyter-server-proxy），要有登录这个 Jupyter 的权限才能打开。",
@@ -341,6 +345,15 @@ ERRORS = {
         "zh": ("图片没有保存。", "filename_prefix 写的是 {prefix}，它会把文件写到输出文件夹 {folder} 之外。", "只写文件名，或者输出文件夹里的子文件夹，例如 story/kolors。"),
         "en": ("The picture was not saved.", "The filename_prefix {prefix} leads out of the output folder {folder}.",
                "Write a name alone, or a folder inside it, such as story/kolors."),
+    },
+    "node_latent_large": {
+        "zh": ("空的 latent 太大了。", "{count} 张 {width} × {height} 的图放不进内存。", "把 width、height 或 batch_size 改小。"),
+        "en": ("The empty latent is too large.", "{count} pictures of {width} x {height} do not fit into memory.", "Choose a smaller width, height or batch_size."),
+    },
+    "node_prompts_many": {
+        "zh": ("一次要画的图太多。", "提示词和 num_images_per_prompt 合起来是 {count} 张，这里最多 {most} 张。", "减少用 | 分开的提示词，或者把 num_images_per_prompt 改小。"),
+        "en": ("Too many pictures at once.", "The prompts and num_images_per_prompt ask for {count}; at most {most} are drawn.",
+               "Put fewer prompts between the |, or make num_images_per_prompt smaller."),
     },
     "node_no_class": {
         "zh": ("节点 #{node} 没有写 class_type。", "API 格式的每个节点都要有 class_type（它是哪一类节点）和 inputs。", "补上 class_type；或者在 ComfyUI 里用 Export (API) 重新导出。"),
