@@ -13,12 +13,12 @@ FILE, TEXT, SOURCE = "file_name", "text", "caption_source"  # SOURCE says who wr
 TABLE_BYTES = 200_000_000  # more than a million captions; a file above it is no table of captions
 
 
-def read_table(folder: str | Path) -> list[dict[str, str]]:
-    """Read a folder's metadata.csv, utf-8 with or without the mark Excel needs; LessonError if it is no such table.
+def read_table(folder: str | Path, name: str = NAME) -> list[dict[str, str]]:
+    """Read a folder's metadata.csv (or `name`), in utf-8 with or without Excel's mark; LessonError if it is none.
 
     Columns beside file_name and text are kept. A folder without the file has no rows.
     """
-    path = Path(folder) / NAME
+    path = Path(folder) / name
     return read_rows(path) if path.exists() else []
 
 
@@ -38,11 +38,11 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     return rows
 
 
-def write_table(folder: str | Path, rows: Sequence[dict[str, str]]) -> Path:
-    """Write a folder's metadata.csv in one step, with Excel's mark; a program that ends half-way leaves the old one."""
-    path = Path(folder) / NAME
+def write_table(folder: str | Path, rows: Sequence[dict[str, str]], name: str = NAME) -> Path:
+    """Write a folder's metadata.csv (or `name`) in one step, with the mark that Excel needs."""
+    path = Path(folder) / name
     columns = list(dict.fromkeys([FILE, TEXT, *(name for row in rows for name in row)]))
-    part = path.with_name(f"{NAME}.{os.getpid()}.part")
+    part = path.with_name(f"{name}.{os.getpid()}.part")
     try:
         with part.open("w", encoding="utf-8-sig", newline="") as content:
             table = csv.DictWriter(content, columns, restval="", lineterminator="\n")

@@ -32,6 +32,10 @@ class Answer:
     url: str
 
 
+class Busy(LessonError):
+    """A server that wants to be left alone for now."""
+
+
 class Web:
     """Asks one request after another, `pause` seconds apart, and after a failure waits 1, 2, 4 times `first_wait`.
 
@@ -94,7 +98,7 @@ class Web:
                 return answer
             wait = read_wait(answer.headers.get("retry-after", ""))
             if wait is not None and wait > LONGEST_WAIT:
-                raise error("source_wait", url=shown(url), seconds=round(wait))
+                raise busy("source_wait", url=shown(url), seconds=round(wait))
             time.sleep(2 ** attempt * self.first_wait if wait is None else wait)
         raise AssertionError("unreachable")
 
@@ -165,8 +169,16 @@ def read_wait(value: str) -> float | None:
 
 def refused(status: int, url: str) -> LessonError:
     """Build the LessonError of a status that is no answer."""
-    key = {401: "source_key", 403: "source_key", 404: "source_gone", 410: "source_gone", 429: "source_busy"}.get(status)
+    if status in (429, 503):
+        return busy("source_busy", url=shown(url), status=status)
+    key = {401: "source_key", 403: "source_key", 404: "source_gone", 410: "source_gone"}.get(status)
     return error(key or "source_status", url=shown(url), status=status)
+
+
+def busy(key: str, **values: object) -> Busy:
+    """Build the error of a server that has had enough."""
+    told = error(key, **values)
+    return Busy(told.what, told.why, told.next_step)
 
 
 def shown(url: str) -> str:

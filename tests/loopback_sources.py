@@ -50,7 +50,7 @@ class Several:
 
 
 class Reply:
-    """An answer with its status and headers; `cut` ends it before the promised length, `chunked` promises none."""
+    """An answer with its status and headers; `cut` ends it before the promised length; `length` False promises none."""
 
     def __init__(self, content=b"", status=200, cut=None, length=None, **headers):
         self.content = content if isinstance(content, bytes) else json.dumps(content).encode()
@@ -78,9 +78,10 @@ class Handler(BaseHTTPRequestHandler):
         elif not isinstance(reply, Reply):
             reply = Reply(reply)
         self.send_response(reply.status)
-        for name, value in {"Content-Length": reply.length or len(reply.content), **reply.headers}.items():
-            if value is not None:
-                self.send_header(name.replace("_", "-"), str(value))
+        length = len(reply.content) if reply.length is None else reply.length
+        headers = {"Connection": "close"} if length is False else {"Content-Length": length}
+        for name, value in {**headers, **reply.headers}.items():
+            self.send_header(name.replace("_", "-"), str(value))
         self.end_headers()
         try:
             self.wfile.write(reply.content[:reply.cut])
@@ -110,3 +111,37 @@ def answer_chat(words):
     """Return what OpenAI's chat interface answers."""
     return {"id": "x", "object": "chat.completion", "choices": [
         {"index": 0, "message": {"role": "assistant", "content": words}, "finish_reason": "stop"}]}
+
+
+def list_openverse(address, count, per_page=20):
+    """Return a function that answers Openverse's search with `count` pictures of which every fifth has no licence."""
+    def answer(query):
+        page = int(query["page"])
+        if int(query["page_size"]) > 20:
+            return Reply({"detail": "unauthorized"}, 401)
+        rows = [{"id": f"id-{number}", "title": f"Picture {number}", "url": f"{address}/pictures/{number}.png",
+                 "foreign_landing_url": f"{address}/pages/{number}", "creator": f"Author {number}",
+                 "creator_url": f"{address}/people/{number}", "license": None if number % 5 == 4 else "by",
+                 "license_version": "4.0", "license_url": "https://creativecommons.org/licenses/by/4.0/",
+                 "attribution": f'"Picture {number}" by Author {number} is licensed under CC BY 4.0.',
+                 "width": 64, "height": 48, "mature": False} for number in range(count)]
+        return {"result_count": count, "page_count": -(-count // per_page), "page_size": per_page, "page": page,
+                "results": rows[(page - 1) * per_page:page * per_page]}
+    return answer
+
+
+def list_commons(address, names):
+    """Return a function that answers MediaWiki's search, 20 at a time, with what goes on after it; licences by name."""
+    def answer(query):
+        start = int(query.get("gsroffset", 0))
+        pages = [{"pageid": number, "ns": 6, "title": f"File:{number}.png", "index": number + 1, "imageinfo": [{
+            "url": f"{address}/full/{number}.png", "thumburl": f"{address}/pictures/{number}.png", "thumbwidth": 64,
+            "thumbheight": 48, "width": 6400, "height": 4800, "user": "Uploader",
+            "descriptionurl": f"{address}/wiki/File:{number}.png",
+            "extmetadata": {"Artist": {"value": f'<a href="//x">Ann &amp; <b>Bob {number}</b></a>'},
+                            **({"LicenseShortName": {"value": licence}} if licence else {}),
+                            "LicenseUrl": {"value": "https://creativecommons.org/licenses/by-sa/4.0"}}}]}
+                 for number, licence in list(enumerate(names))[start:start + 20]]
+        more = {"continue": {"gsroffset": start + 20, "continue": "gsroffset||"}} if start + 20 < len(names) else {}
+        return {"batchcomplete": True, **more, "query": {"pages": pages[::-1]}}
+    return answer

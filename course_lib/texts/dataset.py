@@ -1,13 +1,126 @@
 """Preparing a data set: verdicts, reasons, sources."""
 
 TEXTS = {
+    # check and prepare: {value} is what was measured, {limit} what is asked for
+    "list_semicolon": {"zh": "；", "en": "; "},
+    "set_verdict_keep": {"zh": "保留", "en": "keep"},
+    "set_verdict_fix": {"zh": "可修", "en": "fix"},
+    "set_verdict_warn": {"zh": "留意", "en": "warn"},
+    "set_verdict_drop": {"zh": "不要", "en": "drop"},
+    "set_column_verdict": {"zh": "结论", "en": "Verdict"},
+    "set_column_file": {"zh": "文件", "en": "File"},
+    "set_column_reason": {"zh": "原因", "en": "Reason"},
+    "set_summary": {"zh": "{folder}：共 {total} 张，保留 {keep}，可修 {fix}，留意 {warn}，不要 {drop}；元数据里有 {rows} 行有问题",
+                    "en": "{folder}: {total} pictures, keep {keep}, fix {fix}, warn {warn}, drop {drop}; {rows} rows of metadata have problems"},
+    "set_more": {"zh": "还有 {count} 行没有显示，to_csv 会全部写出", "en": "{count} more are not shown; to_csv writes them all"},
+    "set_unreadable": {"zh": "文件读不了：{value}", "en": "the file cannot be read: {value}"},
+    "set_empty_file": {"zh": "空文件，0 字节", "en": "an empty file, 0 bytes"},
+    "set_not_an_image": {"zh": "不是能读的图片（看起来是 {value}）", "en": "not a picture that can be read (it seems to be: {value})"},
+    "set_truncated": {"zh": "只有前半截，后面缺了（{value}），多半是没下载完", "en": "cut off ({value}); the download probably stopped half-way"},
+    "set_corrupt": {"zh": "内容损坏（{value}）", "en": "damaged ({value})"},
+    "set_too_many_pixels": {"zh": "像素太多：{value}，最多 {limit}；没有解码，解码会占满内存",
+                            "en": "too many pixels: {value}, at most {limit}; it was not decoded, which could fill the memory"},
+    "set_path_escape": {"zh": "指向文件夹外面（{value}），没有去读", "en": "leads out of the folder ({value}) and was not read"},
+    "set_too_small": {"zh": "太小：短边 {value} px，至少要 {limit} px；放大只会变糊", "en": "too small: the short edge is {value} px, at least {limit} px are wanted; enlarging only blurs"},
+    "set_extreme_aspect": {"zh": "太扁或太长：长边是短边的 {value} 倍，超过 {limit} 倍就会裁掉大半", "en": "too long: one edge is {value} times the other; above {limit} most is cut off"},
+    "set_blank": {"zh": "几乎是一整片同样的颜色：标准差 {value}，至少要 {limit}", "en": "almost one colour all over: standard deviation {value}, at least {limit} is wanted"},
+    "set_blurry": {"zh": "模糊，或者是由小图放大的：边缘锐度 {value}，至少要 {limit}", "en": "blurred, or enlarged from a small picture: sharpness of edges {value}, at least {limit} is wanted"},
+    "set_upscaled": {"zh": "由小图逐像素放大：每 {value} 个像素重复一次", "en": "enlarged pixel by pixel: every pixel is there {value} times"},
+    "set_dark": {"zh": "太暗：平均亮度 {value}，一般不低于 {limit}（最亮 255）", "en": "dark: mean brightness {value}, usually at least {limit} of 255"},
+    "set_jpeg_artefacts": {"zh": "JPEG 压得太狠，有方块痕迹（{value}，界限 {limit}）", "en": "compressed so hard that JPEG's blocks show ({value}, limit {limit})"},
+    "set_animated": {"zh": "动图，共 {value} 帧，只用第一帧", "en": "animated, {value} frames; only the first is used"},
+    "set_exact_duplicate": {"zh": "和 {value} 是同一个文件", "en": "the same file as {value}"},
+    "set_near_duplicate": {"zh": "和 {value} 是同一张图，只是另存、缩放、调色或裁过边；留 {value}", "en": "the same picture as {value}, saved again, scaled, recoloured or cropped; {value} is kept"},
+    "set_mirror_duplicate": {"zh": "是 {value} 的镜像", "en": "the mirror image of {value}"},
+    "set_alpha_flattened": {"zh": "有透明部分（{value}），铺在白底上", "en": "partly transparent ({value}); laid on white"},
+    "set_converted_mode": {"zh": "颜色模式 {value}，转成 RGB", "en": "colour mode {value}, converted to RGB"},
+    "set_exif_rotated": {"zh": "EXIF 里写着要旋转（方向 {value}），现在转正", "en": "EXIF says it is to be turned (orientation {value}); turned upright"},
+    "set_wrong_extension": {"zh": "扩展名和内容不符：{value}，改成对的", "en": "the extension does not fit the content: {value}; renamed"},
+    "set_caption_missing": {"zh": "没有说明", "en": "no caption"},
+    "set_caption_empty": {"zh": "说明是空的", "en": "the caption is empty"},
+    "set_caption_boilerplate": {"zh": "说明只是一个文件名，没说图里是什么：{value}", "en": "the caption is a file's name and says nothing of the picture: {value}"},
+    "set_caption_too_long": {"zh": "说明太长：{value} 个 token，超过 {limit} 的部分模型看不到", "en": "the caption is too long: {value} tokens; the model sees no more than {limit}"},
+    "set_caption_markup": {"zh": "说明里有网页标记或网址，去掉：{value}", "en": "the caption holds markup or a web address, taken out: {value}"},
+    "set_caption_repeated": {"zh": "说明和 {value} 的一字不差，可能是贴错了", "en": "the caption is word for word that of {value}; perhaps pasted by mistake"},
+    "set_caption_from_folder": {"zh": "没有说明，用文件夹的名字「{value}」", "en": "no caption; the folder's name \"{value}\" is taken"},
+    "set_trigger_missing": {"zh": "说明里没有触发词「{value}」，别的图片有", "en": "the caption lacks the trigger word \"{value}\", which others have"},
+    "set_row_bad_json": {"zh": "这一行不是 JSON 对象：{value}", "en": "this line is no JSON object: {value}"},
+    "set_row_bad_csv": {"zh": "这一行的格子和表头对不上：{value}", "en": "the cells of this row do not fit the header: {value}"},
+    "set_row_no_header": {"zh": "第一行应当是列名 file_name,text，现在是：{value}", "en": "the first line should name the columns, file_name,text; it is: {value}"},
+    "set_row_not_utf8": {"zh": "这个表不是 UTF-8，按 GB18030 读了；请另存为「CSV UTF-8」", "en": "this table is not UTF-8 and was read as GB 18030; save it as \"CSV UTF-8\""},
+    "set_row_without_file": {"zh": "没有写文件名", "en": "no file name"},
+    "set_row_duplicate": {"zh": "{value} 前面已经有一行，用前面那行", "en": "{value} has a row above, which is used"},
+    "set_file_missing": {"zh": "没有 {value} 这个文件", "en": "there is no file {value}"},
+    "set_no_captions": {"zh": "整个文件夹都没有说明。先用 caption_folder 写，或者给 prepare 一个 default_caption。",
+                        "en": "No picture of the folder has a caption. Write them with caption_folder, or give prepare a default_caption."},
+    "set_few": {"zh": "能用的只有 {count} 张，一般至少要 {least} 张。", "en": "{count} pictures can be used; customarily at least {least} are wanted."},
+    "set_very_few": {"zh": "能用的只有 {count} 张，太少了，模型很容易死记（一般至少要 {least} 张）。", "en": "Only {count} pictures can be used; a model soon knows so few by heart (customarily at least {least} are wanted)."},
+    "set_needs_eyes": {"zh": "水印、写错内容的说明、有没有权使用，程序看不出来，要自己看一遍。", "en": "Watermarks, captions of something else, and rights of use cannot be told by a program: look for yourself."},
+    "set_trigger_share": {"zh": "触发词「{word}」：{total} 条说明里有 {count} 条含有。要么全有，要么全没有。", "en": "Trigger word \"{word}\": in {count} of {total} captions. It should be in all or in none."},
+    "set_trigger_guess": {"zh": "{total} 条说明里有 {count} 条以「{word}」开头。如果它是触发词，每一条都要有：check(..., trigger_word=\"{word}\")。",
+                          "en": "{count} of {total} captions begin with \"{word}\". If that is the trigger word, all should have it: check(..., trigger_word=\"{word}\")."},
+    "set_split": {"zh": "训练 {train} 张，验证 {validation} 张", "en": "{train} to train with, {validation} to validate with"},
+    "set_prepared": {"zh": "写好了 {out}：训练 {train} 张，验证 {validation} 张", "en": "{out} is written: {train} pictures to train with, {validation} to validate with"},
+    "set_sheet": {"zh": "{total} 张中的 {shown} 张；边框：绿 保留，蓝 可修，黄 留意，红 不要", "en": "{shown} of {total}; frames: green keep, blue fix, yellow warn, red drop"},
+    "set_sizes_title": {"zh": "各分桶（宽 x 高，训练尺寸 {size} px）里的张数", "en": "Pictures in each bucket (width x height, training at {size} px)"},
+    "set_sizes_note": {"zh": "短边 {least} 到 {most} px，居中的是 {middle} px；裁进分桶平均损失面积 {lost:.0f} %，裁成正方形损失 {square:.0f} %",
+                       "en": "Short edges from {least} to {most} px, the middle one {middle} px; cropping to buckets costs {lost:.0f} % of the area, cropping to squares {square:.0f} %"},
+    "set_lengths_title": {"zh": "说明的长度（token）", "en": "Length of captions (tokens)"},
+    "set_distinct": {"zh": "{total} 条说明，{distinct} 种", "en": "{total} captions, {distinct} different ones"},
+    "set_words_title": {"zh": "说明里最常见的词（按模型的分词）", "en": "The commonest words of captions (as the model cuts them)"},
+    "set_classes_title": {"zh": "各类的张数", "en": "Pictures of each class"},
+    "set_classes_note": {"zh": "最多的一类是最少的一类的 {times:.1f} 倍", "en": "The largest class is {times:.1f} times the smallest"},
+    "set_no_class": {"zh": "（没有分类）", "en": "(no class)"},
     "make_synthesised": {"zh": "画好 {count} 张，连同说明一起放在 {folder}", "en": "{count} pictures and their captions are in {folder}"},
     "picture_none": {"zh": "里面的内容不是图片", "en": "its content is no picture"},
     "make_augmented": {"zh": "{before} 张变成了 {after} 张（其中 {mirrored} 张做了镜像），放在 {folder}", "en": "{before} pictures have become {after} ({mirrored} of them mirrored), in {folder}"},
     "caption_done": {"zh": "写了 {written} 条说明，失败 {failed} 条；原有的 {kept} 条没有动", "en": "{written} captions written, {failed} failed; {kept} that were there were left as they are"},
+    "source_found": {"zh": "{source}：找到 {count} 张；另有 {left_out} 张没有写明许可证，或者许可证不合要求，没有要", "en": "{source}: {count} found; {left_out} more were left out, because they name no licence or another one"},
+    "source_brought": {"zh": "下载了 {saved} 张，原来就有 {kept} 张，失败 {failed} 张；作者和许可证写在 {folder} 的 metadata.csv 和 ATTRIBUTION.txt 里",
+                       "en": "{saved} downloaded, {kept} were here already, {failed} failed; authors and licences are in metadata.csv and ATTRIBUTION.txt in {folder}"},
+    "source_crawled": {"zh": "抓到 {saved} 张，原来就有 {kept} 张，没有要 {failed} 张，放在 {folder}。能抓到不等于能拿来训练：许可证要自己去问",
+                       "en": "{saved} pictures fetched, {kept} were here already, {failed} left out, in {folder}. That they could be fetched does not mean that they may be trained on: ask for the licence"},
+    "source_attribution_head": {"zh": "这些图片的作者、许可证和出处。分享图片或者用它们训练的模型时，请一并附上。", "en": "Authors, licences and origins of these pictures. Keep this file with them, and with a model trained on them."},
+    "source_attribution": {"zh": "《{title}》，作者 {creator}，许可证 {licence}", "en": "\"{title}\" by {creator}, licence {licence}"},
+    "source_no_creator": {"zh": "不详", "en": "unknown"},
+    "source_no_licence": {"zh": "不详", "en": "unknown"},
+    "source_no_training": {"zh": "【不能用于训练】", "en": "[not for training]"},
 }
 
 ERRORS = {
+    "set_no_folder": {
+        "zh": ("没有 {folder} 这个文件夹。", "要检查的是一个放着原始图片的文件夹。", "核对路径；笔记本里的路径从笔记本所在的文件夹算起。"),
+        "en": ("There is no folder {folder}.", "What is checked is a folder of raw pictures.", "Look at the path again; in a notebook it starts at the notebook's own folder.")},
+    "set_no_pictures": {
+        "zh": ("{folder} 里没有图片。", "看了所有子文件夹，没有 png、jpg、webp 这类文件。", "先把图片放进去；压缩包要先解开。"),
+        "en": ("There are no pictures in {folder}.", "All its folders were searched for png, jpg, webp and the like.", "Put pictures there first; an archive has to be unpacked.")},
+    "set_size": {
+        "zh": ("size={size} 不能用。", "size 是训练用的边长，单位像素，8 到 8192 的整数。", "Tiny Kolors 用 64，完整的 Kolors 用 1024。"),
+        "en": ("size={size} cannot be used.", "size is the edge, in pixels, that is trained with: a whole number from 8 to 8192.", "Use 64 for Tiny Kolors, 1024 for the full Kolors.")},
+    "set_share": {
+        "zh": ("validation={share} 不能用。", "它是留作验证的比例，0 到 1 之间，不含 1。", "一般留 0.1；不留就写 0。"),
+        "en": ("validation={share} cannot be used.", "It is the share that is kept back: from 0 to below 1.", "0.1 is usual; 0 keeps none back.")},
+    "set_no_tokenizer": {
+        "zh": ("{place} 里没有能用的分词器。", "说明的长度要用 Kolors 自己的分词器数，文件叫 tokenizer.model。", "去掉 tokenizer，或者写下载好的 Kolors 所在的文件夹。"),
+        "en": ("No tokenizer that can be used is in {place}.", "Captions are counted with Kolors' own, a file called tokenizer.model.", "Leave tokenizer out, or give the folder that Kolors was downloaded to.")},
+    "set_no_such_file": {
+        "zh": ("报告里没有 {file}。", "图片按它在 {folder} 里的路径来叫。", "从 report.rows 里抄一个 file。"),
+        "en": ("The report has no {file}.", "A picture goes by its path in {folder}.", "Take a file from report.rows.")},
+    "set_no_captions": {
+        "zh": ("{folder} 里一条说明都没有，没有写。", "训练要一张图配一条说明。", "先用 caption_folder 写说明；或者 prepare(..., default_caption=\"二次元\")，所有图片用同一句。"),
+        "en": ("{folder} holds no captions at all; nothing was written.", "Training takes a picture with a caption.", "Write captions with caption_folder first; or prepare(..., default_caption=\"anime\") gives all the same.")},
+    "set_nothing_left": {
+        "zh": ("{folder} 的 {total} 张图片一张也没留下，没有写。", "每一张都有不能用的原因。", "用 check 看原因；训练尺寸 size 是不是写大了？"),
+        "en": ("None of the {total} pictures of {folder} is left; nothing was written.", "Each has a reason why it cannot be used.", "Read the reasons with check; is the training size too large?")},
+    "set_out_inside": {
+        "zh": ("{out} 不能用来放结果。", "结果和原始图片 {folder} 不能一个在另一个里面：原始图片不会被改动。", "换一个在原始文件夹外面的位置。"),
+        "en": ("{out} cannot take the result.", "The result and the raw pictures in {folder} may not lie in one another: the raw ones are never changed.", "Choose a place outside the raw folder.")},
+    "set_out_taken": {
+        "zh": ("{out} 里已经有别的东西：{file}。", "它不是 prepare 写的，不会去删。", "换一个新的文件夹，或者自己把它移走。"),
+        "en": ("{out} already holds something else: {file}.", "prepare did not write it and will not delete it.", "Choose a new folder, or move it away yourself.")},
+    "set_out_changed": {
+        "zh": ("{out} 里的 {file} 在上次 prepare 之后改过。", "重写会丢掉这些改动，所以没有写。", "要保留改动就换一个 out；不要了就删掉这个文件夹。"),
+        "en": ("{file} in {out} was changed after prepare wrote it.", "Writing again would lose the change, so nothing was written.", "To keep it, choose another out; if it is not wanted, delete the folder.")},
     "caption_table": {
         "zh": ("{path} 读不成一张说明表。", "读到的问题：{cause}。",
                "它应该是 UTF-8 的 CSV 文件，第一行是 file_name,text，以后每行一张图。用 Excel 改过的话，请另存为「CSV UTF-8」。"),
@@ -113,4 +226,30 @@ ERRORS = {
     "source_contact": {
         "zh": ("没有能用的联系方式：{contact!r}。", "维基共享资源和有礼貌的爬虫都要说明自己是谁，网站有意见时才找得到人；请求头里只能用英文字母。", "写上你的邮箱或主页：contact=\"name@example.org\"，或者设环境变量 COURSE_CONTACT。"),
         "en": ("There is no usable contact: {contact!r}.", "Wikimedia Commons, and every polite crawler, says who it is, so that a site can complain to someone; a request's head can hold only ASCII letters.", "Give your mail address or page: contact=\"name@example.org\", or set the environment variable COURSE_CONTACT.")},
+    "source_purpose": {
+        "zh": ("{source} 的图片没有下载。", "它的接口规则写明不许用来做训练数据：Unsplash 把「训练 AI 模型」列在禁止之列，Pexels 要求不要用接口建数据集或训练模型，除非另有书面许可。",
+               "训练用的图请换 openverse 或 commons。如果只是展示、附上作者名、不拿去训练，写 purpose=\"display\" 确认。"),
+        "en": ("Nothing was downloaded from {source}.", "The rules of its interface forbid training: Unsplash lists \"training AI models\" among what must not be done, Pexels says not to build datasets or train models through it without written permission.",
+               "For training take openverse or commons. If the pictures are only to be shown, with their authors' names, and never trained on, confirm that with purpose=\"display\".")},
+    "source_no_key": {
+        "zh": ("没有密钥，没法问这个网站。", "密钥只从环境变量 {variable} 里读，这样它不会留在笔记本里。", "到它的开发者页面申请一个，启动 Jupyter 之前设好 {variable}。"),
+        "en": ("This site cannot be asked without a key.", "The key is read from the environment variable {variable} alone, so that it does not stay in a notebook.", "Get one from its page for developers and set {variable} before starting Jupyter.")},
+    "source_said": {
+        "zh": ("{source} 没有给结果。", "它说：{words}。", "照它说的改；如果是请求太多，过一会儿再来。"),
+        "en": ("{source} gave no result.", "It said: {words}.", "Do as it says; if there were too many requests, come back later.")},
+    "source_strange": {
+        "zh": ("{source} 的回答读不懂（{kind}）。", "收到的不是说好的 JSON，多半是登录页、维护页，或者接口变了。", "在浏览器里打开这个网站看看；连着公共无线网的话先登录。"),
+        "en": ("The answer of {source} cannot be understood ({kind}).", "It is not the JSON that was agreed on: most likely a login or maintenance page, or its interface has changed.", "Open the site in a browser; on a public network, log in first.")},
+    "source_no_picture": {
+        "zh": ("收到的不是图片，而是 {kind}。", "网站回了一个网页：可能要登录，也可能图已经删了。", "跳过这一张，或者在浏览器里打开看看。"),
+        "en": ("What came is no picture but {kind}.", "The site sent a page: it may want a login, or the picture is gone.", "Leave it out, or open it in a browser.")},
+    "source_robots": {
+        "zh": ("没有抓 {url}。", "网站的 robots.txt 或页面上的声明不许程序读它，或者它在别的网站上。", "尊重它。确实需要的话，直接写信向网站要。"),
+        "en": ("{url} was not fetched.", "The site's robots.txt, or a note on the page, asks robots not to read it; or it is on another host.", "Respect that. If you do need it, write to the site and ask.")},
+    "source_robots_unread": {
+        "zh": ("读不到 {site} 的 robots.txt，所以什么也没有抓。", "{cause} 不知道网站允不允许，就当作不允许。", "过一会儿再试。"),
+        "en": ("The robots.txt of {site} could not be read, so nothing was fetched.", "{cause} As long as it is unknown what the site allows, nothing is taken to be allowed.", "Try again later.")},
+    "source_slow": {
+        "zh": ("{site} 要求每次隔 {seconds} 秒，没有抓。", "隔这么久，等于说它不欢迎程序。", "换一个来源，或者写信向网站要。"),
+        "en": ("{site} wants {seconds} seconds between requests; nothing was fetched.", "A pause that long says that robots are not welcome.", "Use another source, or write to the site and ask.")},
 }
