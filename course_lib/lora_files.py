@@ -4,6 +4,7 @@ import json
 import math
 import os
 import pickle
+import warnings
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -97,7 +98,9 @@ def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
         if not first.startswith(PICKLED):
             with safe_open(path, framework="pt") as content:
                 return content.metadata() or {}, {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
-        found = torch.load(path, map_location="cpu", weights_only=True)
+        with path.open("rb") as content, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # torch's, about old kinds of pickle
+            found = torch.load(content, map_location="cpu", weights_only=True)
         found = found.get("state_dict", found)
         return {}, {str(key): value for key, value in found.items() if isinstance(value, torch.Tensor)}
     except FileNotFoundError as cause:
@@ -128,7 +131,7 @@ def gather(path: Path, tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, M
         magnitude = found["magnitude"].flatten() if "magnitude" in found else None
         layers[layer] = Matrices(found["down"], found["up"], alpha, magnitude)
     if not layers:
-        raise error("lora_none", file=path.name, count=len(others), key=next(iter(others), ""))
+        raise error("lora_none", file=path.name, count=len(others), example=next(iter(others), ""))
     return layers, tuple(others)
 
 

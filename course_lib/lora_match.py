@@ -25,7 +25,7 @@ def match_layers(file: LoraFile, layers: Mapping[str, Layer]) -> dict[str, Matri
     found = find_layers(file.layers, layers)
     missing = [*(name for name in file.layers if name not in found), *file.others]
     told = {"file": file.path.name, "format": file.format, "matched": len(found), "held": file.held,
-            "key": (missing or [file.example()])[0]}
+            "example": (missing or [file.example()])[0]}
     other = name_other_base(file)
     if other:
         raise error("lora_other_base", base=other, **told)

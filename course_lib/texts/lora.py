@@ -53,10 +53,10 @@ ERRORS = {
                "Give the value it was trained with: alpha=4."),
     },
     "lora_none": {
-        "zh": ("{file} 里没有 LoRA 的矩阵。", "{count} 个名字里没有一个像 LoRA，例如 {key}。LoRA 每层有两个矩阵，叫 lora_A 和 lora_B，或 lora_down 和 lora_up。",
+        "zh": ("{file} 里没有 LoRA 的矩阵。", "{count} 个名字里没有一个像 LoRA，例如 {example}。LoRA 每层有两个矩阵，叫 lora_A 和 lora_B，或 lora_down 和 lora_up。",
                "确认它是 LoRA，而不是整个模型；LoKr、LoHa 等其他方法的文件这里不读。"),
         "en": ("There are no matrices of a LoRA in {file}.",
-               "None of its {count} names looks like a LoRA's, for example {key}. A LoRA has two matrices for each layer, lora_A and lora_B or lora_down and lora_up.",
+               "None of its {count} names looks like a LoRA's, for example {example}. A LoRA has two matrices for each layer, lora_A and lora_B or lora_down and lora_up.",
                "Make sure that it is a LoRA and not a whole model; files of other methods, such as LoKr and LoHa, are not read here."),
     },
     "lora_half": {
@@ -105,22 +105,22 @@ ERRORS = {
                "Give the value it was trained with (--lora_alpha of the training command; the camp's is 4.0): alpha=4."),
     },
     "lora_other_base": {
-        "zh": ("{file} 是 {base} 的 LoRA，不属于这个 UNet。", "它的文件头、层名或形状说明了这一点；{held} 层里有 {matched} 层名字对得上，例如 {key}。",
+        "zh": ("{file} 是 {base} 的 LoRA，不属于这个 UNet。", "它的文件头、层名或形状说明了这一点；{held} 层里有 {matched} 层名字对得上，例如 {example}。",
                "换一个用这个模型训练的 LoRA，或加载它所属的模型。"),
         "en": ("{file} is a LoRA of {base} and does not belong to this UNet.",
-               "Its header, names or shapes say so; {matched} of its {held} layers have a name found here, for example {key}.",
+               "Its header, names or shapes say so; {matched} of its {held} layers have a name found here, for example {example}.",
                "Take a LoRA that was trained on this model, or load the model it belongs to."),
     },
     "lora_no_match": {
-        "zh": ("{file} 没有加载：{held} 层里 {matched} 层对得上。", "UNet 里没有它写的层，例如 {key}（{format} 格式）。", "确认它是这个模型的 LoRA；用 inspect(path) 看它里面有什么。"),
-        "en": ("{file} was not loaded: {matched} of its {held} layers match.", "The UNet has none of the layers it names, for example {key} ({format} format).",
+        "zh": ("{file} 没有加载：{held} 层里 {matched} 层对得上。", "UNet 里没有它写的层，例如 {example}（{format} 格式）。", "确认它是这个模型的 LoRA；用 inspect(path) 看它里面有什么。"),
+        "en": ("{file} was not loaded: {matched} of its {held} layers match.", "The UNet has none of the layers it names, for example {example} ({format} format).",
                "Make sure that it is a LoRA of this model; inspect(path) shows what is in it."),
     },
     "lora_part_match": {
-        "zh": ("{file} 没有加载：{held} 层里只有 {matched} 层对得上。", "UNet 里没有这一层：{key}（{format} 格式）。只加载一部分，效果会和训练时不一样。",
+        "zh": ("{file} 没有加载：{held} 层里只有 {matched} 层对得上。", "UNet 里没有这一层：{example}（{format} 格式）。只加载一部分，效果会和训练时不一样。",
                "确认它是这个模型的 LoRA，里面也没有文本编码器的层；用 inspect(path) 看它里面有什么。"),
         "en": ("{file} was not loaded: only {matched} of its {held} layers match.",
-               "The UNet has no such layer: {key} ({format} format). With a part of it loaded the result would not be what was trained.",
+               "The UNet has no such layer: {example} ({format} format). With a part of it loaded the result would not be what was trained.",
                "Make sure that it is a LoRA of this model without layers of a text encoder; inspect(path) shows what is in it."),
     },
     "lora_shape_mismatch": {
