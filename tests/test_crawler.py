@@ -26,7 +26,8 @@ def site():
     with serve() as started:
         started.pages |= {
             "/": page('<a href="/more?x=1#part">more</a> <a href="/closed/">c</a>'
-                      '<a rel="nofollow" href="/unwanted">n</a> <a href="mailto:a@b.c">m</a> <a href="javascript:alert(1)">j</a> <img src="a.png" alt="一只猫">'
+                      '<a rel="nofollow" href="/unwanted">n</a> <a href="mailto:a@b.c">m</a>'
+                      '<a href="javascript:alert(1)">j</a> <img src="a.png" alt="一只猫">'
                       '<img src="/closed/b.png"> <img src="data:image/png;base64,xx">'),
             "/more": page('<a href="/">back</a> <img src="/c.png"> <img src="/a.png">'),
             "/closed/": page('<img src="/d.png">'), "/unwanted": page('<img src="/d.png">'),

@@ -85,6 +85,18 @@ TEXTS = {
     "source_no_creator": {"zh": "不详", "en": "unknown"},
     "source_no_licence": {"zh": "不详", "en": "unknown"},
     "source_no_training": {"zh": "【不能用于训练】", "en": "[not for training]"},
+    "caption_before": {"zh": "上一张", "en": "Previous"},
+    "caption_next": {"zh": "保存并看下一张", "en": "Save and next"},
+    "caption_save": {"zh": "保存", "en": "Save"},
+    "caption_blank": {"zh": "下一张没写说明的", "en": "Next without a caption"},
+    "caption_mine": {"zh": "用我写的", "en": "Keep mine"},
+    "caption_theirs": {"zh": "用文件里的", "en": "Take the file's"},
+    "caption_keys": {"zh": "写完按回车：保存并看下一张。按 Tab 可以走到按钮，按空格按下。", "en": "Press Enter to save and go on. Tab reaches the buttons, the space bar presses them."},
+    "caption_place": {"zh": "第 {number} 张，共 {count} 张：{name}（还有 {blank} 张没写）", "en": "{number} of {count}: {name} ({blank} still without a caption)"},
+    "caption_saved": {"zh": "{name} 的说明已经写进 metadata.csv", "en": "The caption of {name} is in metadata.csv"},
+    "caption_end": {"zh": "已经到头了，写的都保存了", "en": "That was the last one; everything is saved"},
+    "caption_none_blank": {"zh": "每一张都有说明了", "en": "Every picture has a caption"},
+    "caption_changed": {"zh": "这条说明刚刚被别的程序改过，文件里现在是：{there}。你写的还在上面的框里，用哪一个？", "en": "Another program has just changed this caption; the file now says: {there}. Yours is still in the field above. Which one is to stay?"},
 }
 
 ERRORS = {
@@ -252,4 +264,7 @@ ERRORS = {
     "source_slow": {
         "zh": ("{site} 要求每次隔 {seconds} 秒，没有抓。", "隔这么久，等于说它不欢迎程序。", "换一个来源，或者写信向网站要。"),
         "en": ("{site} wants {seconds} seconds between requests; nothing was fetched.", "A pause that long says that robots are not welcome.", "Use another source, or write to the site and ask.")},
+    "caption_no_pictures": {
+        "zh": ("{folder} 里没有图片，也没有 metadata.csv。", "编辑器要有图才有东西可写。", "核对文件夹名；先用 prepare 整理，或者先把图片放进去。"),
+        "en": ("{folder} holds neither pictures nor a metadata.csv.", "The editor needs pictures to write about.", "Check the folder's name; make a set with prepare first, or put pictures there.")},
 }
