@@ -9,7 +9,7 @@ from diffusers import KolorsPipeline
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from course_lib.comfy_nodes.host import Host
+from course_lib.comfy_nodes.host import Host, is_file
 from course_lib.generate import preview
 from course_lib.hub import CAMP, COURSE
 from course_lib.messages import error
@@ -19,6 +19,7 @@ from course_lib.sampler_step import Step
 FOLDER = COURSE / "outputs" / "comfyui"  # with input and output inside, as ComfyUI's own folder
 MODEL_INPUTS = {"DownloadAndLoadKolorsModel": "model", "CheckpointLoaderSimple": "ckpt_name"}
 PART_INPUTS = {"VAELoader": "vae_name", "LoadChatGLM3": "chatglm3_checkpoint"}
+LOADERS = {**MODEL_INPUTS, **PART_INPUTS, "DownloadAndLoadChatGLM3": None}  # class -> the input with a model's name
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 MOST_FILES = 99_999  # SaveImage writes the number in five digits
 
@@ -64,11 +65,23 @@ class NotebookHost(Host):
 
     def has_lora(self, name: str) -> bool:
         """Say whether a LoRA's file is there."""
-        return any((folder / name).is_file() for folder in self.lora_folders)
+        return any(is_file(folder / name) for folder in self.lora_folders)
+
+    def choose(self, name: str | None) -> str | KolorsPipeline:
+        """Return what stands behind a name; behind a part's, and without one, what stands behind the first model's."""
+        return self.models.get(name) or next(iter(self.models.values()), "tiny")
+
+    def identify(self, node: str) -> object:
+        """Return what tells the model that a loader gives from another one, None for other nodes."""
+        about = self.prompt[node]
+        if about["class_type"] not in LOADERS:
+            return None
+        wanted = self.choose(about["inputs"].get(LOADERS[about["class_type"]]))
+        return wanted if isinstance(wanted, str) else id(wanted)
 
     def find_pipe(self, name: str | None = None) -> KolorsPipeline:
-        """Return the model of a name, of a part without one that of the first name; each is loaded once."""
-        wanted = self.models.get(name) or next(iter(self.models.values()), "tiny")
+        """Return the model of a name, loaded once."""
+        wanted = self.choose(name)
         if isinstance(wanted, KolorsPipeline):
             return wanted
         if wanted not in self.pipes:
@@ -93,8 +106,8 @@ class NotebookHost(Host):
 
         LessonError for a prefix that leads out of the folder and for a place that cannot be written.
         """
-        place = (self.output_folder / f"{prefix}_00001_.png").resolve()
-        if not place.is_relative_to(self.output_folder.resolve()):
+        place = inside(self.output_folder, f"{prefix}_00001_.png")
+        if place is None:
             raise error("node_save_outside", prefix=prefix, folder=self.output_folder)
         chunks = PngInfo()
         chunks.add_text("prompt", json.dumps(self.prompt))
@@ -107,6 +120,15 @@ class NotebookHost(Host):
         except (OSError, ValueError) as cause:
             raise error("cannot_write", path=place, cause=getattr(cause, "strerror", None) or cause) from cause
         return path
+
+
+def inside(folder: Path, name: str) -> Path | None:
+    """Return the place of a name in a folder, None where "..", an absolute path or a link leads out of it."""
+    try:
+        place = (folder / name).resolve()
+    except (OSError, ValueError, RuntimeError):  # no file can have such a name, or its links run in a circle
+        return None
+    return place if place.is_relative_to(folder.resolve()) else None
 
 
 def find_free(folder: Path, name: str) -> Path:

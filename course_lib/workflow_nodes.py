@@ -13,7 +13,8 @@ from PIL import Image, ImageOps
 from torch import Tensor
 
 from course_lib.comfy_nodes import NODE_CLASS_MAPPINGS as KOLORS_NODES
-from course_lib.comfy_nodes.host import here
+from course_lib.comfy_nodes.host import here, is_file
+from course_lib.comfy_nodes.kolors_nodes import stamp
 from course_lib.comfy_nodes.kolors_sampling import count_on
 from course_lib.comfy_nodes.parts import (
     COMFY_FACTOR,
@@ -31,8 +32,10 @@ from course_lib.generate import sample
 from course_lib.messages import error
 from course_lib.samplers import SAMPLERS, SCHEDULERS, check_names
 from course_lib.settings import MOST_SEED, SamplerSettings, check_settings
+from course_lib.workflow_host import inside
 
 MOST_PIXELS = 2**26  # of a picture to load; 8192 x 8192
+MOST_EMPTY = 2**30  # pixels of an empty latent; 1024 pictures of 1024 x 1024
 OUTPUT, INPUT = " [output]", " [input]"  # endings that tell LoadImage which folder to look in
 
 
@@ -67,6 +70,11 @@ class LoraLoader:
         strength = ("FLOAT", {"default": 1.0, "min": -100.0, "max": 100.0, "step": 0.01})
         return {"required": {"model": ("MODEL",), "clip": ("CLIP",), "lora_name": (here().list_names("loras"),),
                              "strength_model": strength, "strength_clip": strength}}
+
+    @classmethod
+    def IS_CHANGED(cls, lora_name: str, **inputs: object) -> str:
+        """Return the file's size and time, so that a file that was trained anew is read anew."""
+        return stamp(lora_name)
 
     def load_lora(self, model: CourseModel, clip: CourseClip, lora_name: str, strength_model: float,
                   strength_clip: float) -> tuple[CourseModel, CourseClip]:
@@ -123,7 +131,9 @@ class EmptyLatentImage:
                              "batch_size": ("INT", {"default": 1, "min": 1, "max": 4096})}}
 
     def generate(self, width: int, height: int, batch_size: int = 1) -> tuple[dict[str, Tensor]]:
-        """Return zeros of 1/8 of the pixels; a sampler fits them to its model."""
+        """Return zeros of 1/8 of the pixels, which a sampler fits to its model; LessonError where they are too many."""
+        if batch_size * width * height > MOST_EMPTY:
+            raise error("node_latent_large", width=width, height=height, count=batch_size)
         return ({"samples": torch.zeros(batch_size, 4, height // COMFY_FACTOR, width // COMFY_FACTOR)},)
 
 
@@ -243,11 +253,13 @@ class LoadImage:
 def find_picture(name: str) -> Path | None:
     """Return a picture's file in the input folder, or the output folder for "name [output]"; None where none is there.
 
-    What lies outside the folder is none, whatever leads there: "..", an absolute path, or a link.
+    What lies outside of the folder is none.
     """
+    if not isinstance(name, str):
+        return None
     folder = here().output_folder if name.endswith(OUTPUT) else here().input_folder
-    place = (folder / name.removesuffix(OUTPUT).removesuffix(INPUT)).resolve()
-    return place if place.is_relative_to(folder.resolve()) and place.is_file() else None
+    place = inside(folder, name.removesuffix(OUTPUT).removesuffix(INPUT))
+    return place if place is not None and is_file(place) else None
 
 
 class SaveImage:

@@ -48,7 +48,7 @@ def run(workflow: Workflow | Mapping[str, object] | str | Path, *, models: Model
         host.prompt = checked.prompt
         keys: dict[str, str] = {}
         for node in checked.order:
-            keys[node] = make_key(checked.prompt, node, keys)
+            keys[node] = make_key(host, node, keys)
         cache.outputs = {key: cache.outputs[key] for key in keys.values() if key in cache.outputs}
         done: dict[str, NodeResult] = {}
         for node in checked.order:
@@ -74,15 +74,15 @@ def tell_left_out(checked: Checked) -> list[str]:
     return [text("node_left_out", nodes=lines)]
 
 
-def make_key(prompt: Prompt, node: str, keys: Mapping[str, str]) -> str:
-    """Return a hash of what decides a node's outputs: class, values, the same of all nodes before it, files' times.
+def make_key(host: NotebookHost, node: str, keys: Mapping[str, str]) -> str:
+    """Return a hash of what decides a node's outputs: class, values, the same of all nodes before it, files, models.
 
     So does ComfyUI; the node's number and place do not count.
     """
-    kind, inputs = prompt[node]["class_type"], prompt[node]["inputs"]
+    kind, inputs = host.prompt[node]["class_type"], host.prompt[node]["inputs"]
     changed = getattr(NODES[kind], "IS_CHANGED", None)
     values = {name: value for name, value in inputs.items() if not is_link(value)}
-    parts = [kind, changed(**values) if changed else None]
+    parts = [kind, changed(**values) if changed else None, host.identify(node)]
     parts += [(name, (keys[value[0]], value[1]) if is_link(value) else value) for name, value in sorted(inputs.items())]
     return hashlib.sha256(repr(parts).encode("utf-8", "surrogatepass")).hexdigest()
 

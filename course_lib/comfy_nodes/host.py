@@ -36,7 +36,7 @@ class Host:
 
     def find_lora(self, name: str) -> Path:
         """Return a LoRA's file by its path, absolute or inside one of the folders; LessonError where none is."""
-        found = [folder / name for folder in self.lora_folders if name and (folder / name).is_file()]
+        found = [folder / name for folder in self.lora_folders if name and is_file(folder / name)]
         if not found:
             raise error("node_lora_missing", path=name, folders=text("list_comma").join(map(str, self.lora_folders)))
         return found[0]
@@ -50,6 +50,14 @@ class Host:
 
     def note(self, words: str) -> None:
         """Tell the learner something that is no error."""
+
+
+def is_file(path: Path) -> bool:
+    """Say whether a file is there; a name that no file can have is none."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 _outer: list[Host] = [Host()]

@@ -19,6 +19,7 @@ from server import PromptServer
 
 from course_lib.comfy_nodes.comfy_model import WEARS, build_model, wear
 from course_lib.comfy_nodes.host import NAMES, Host, settle
+from course_lib.comfy_nodes.kolors_nodes import stamp
 from course_lib.comfy_nodes.parts import CourseClip, CourseVae, WornLora, is_tiny
 from course_lib.generate import preview
 from course_lib.hub import CAMP
@@ -126,6 +127,11 @@ class CheckpointLoader(nodes.CheckpointLoaderSimple):
 
 class LoraLoader(nodes.LoraLoader):
     """ComfyUI's LoraLoader; to a MODEL of the course it gives the LoRA through `load_lora`, which knows each format."""
+
+    @classmethod
+    def IS_CHANGED(cls, lora_name: str, **inputs: object) -> str:
+        """Return the file's size and time, so that a file that was trained anew is read anew."""
+        return stamp(lora_name)
 
     def load_lora(self, model: object, clip: object, lora_name: str, strength_model: float,
                   strength_clip: float) -> tuple[object, object]:

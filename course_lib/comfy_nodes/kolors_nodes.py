@@ -30,6 +30,7 @@ from course_lib.settings import MOST_SEED
 CATEGORY = "Kolors"
 PRECISIONS = ("fp16", "quant4", "quant8")
 MOST_PICTURES = 128  # of one KolorsTextEncode
+MOST_TOTAL = 1024  # of all its prompts
 DIVISIBLE = 64  # px, the step of width and height
 
 
@@ -141,6 +142,8 @@ class KolorsTextEncode:
         negative = " ".join(read_prompts(negative_prompt, seed))
         if prompts != [prompt.strip()]:
             here().note(text("node_prompts", prompts=text("list_comma").join(f"「{one}」" for one in prompts)))
+        if len(prompts) * num_images_per_prompt > MOST_TOTAL:
+            raise error("node_prompts_many", count=len(prompts) * num_images_per_prompt, most=MOST_TOTAL)
         here().make_room()
         for one in prompts:
             tell_prompt(chatglm3_model.pipe, one)

@@ -168,9 +168,8 @@ def wearing(pipe: KolorsPipeline, loras: Sequence[WornLora]) -> Iterator[None]:
     worn = []
     try:
         for number, lora in enumerate(loras):
-            name = f"node_{number}"
-            report = load_lora(pipe.unet, lora.path, alpha=lora.alpha, strength=lora.strength, name=name)
-            worn.append(name)
+            report = load_lora(pipe.unet, lora.path, alpha=lora.alpha, strength=lora.strength, name=f"node_{number}")
+            worn.append(report.name)
             here().note(text("node_lora_worn", file=lora.path.name, report=str(report)))
         yield
     finally:

@@ -25,6 +25,9 @@ from PIL import Image
 
 COURSE = Path(__file__).resolve().parent.parent.parent
 sys.path.insert(0, str(COURSE))
+RECORDED = COURSE / "tests" / "data" / "comfyui_validation.json"
+
+from bad_workflows import BAD, GOOD_AFTER_ALL, digest  # noqa: E402
 
 from course_lib.lora import add_lora, convert, save_lora  # noqa: E402
 from course_lib.pipeline import load  # noqa: E402
@@ -34,6 +37,20 @@ from course_lib.workflow_run import Cache, run  # noqa: E402
 
 PROMPT = "一只瓢虫，蓝色背景"
 RUNS = 20
+OTHER_PACK = """
+class LoadChatGLM3:
+    RETURN_TYPES, FUNCTION, CATEGORY = ("CHATGLM3MODEL",), "load", "other"
+
+    @classmethod
+    def INPUT_TYPES(cls):
+        return {"required": {"chatglm3_checkpoint": ("STRING",)}}
+
+    def load(self, chatglm3_checkpoint):
+        return (None,)
+
+
+NODE_CLASS_MAPPINGS = {"LoadChatGLM3": LoadChatGLM3}
+"""
 failed = []
 
 
@@ -88,13 +105,15 @@ class Comfy:
         self.address, self.base, self.log = f"http://127.0.0.1:{self.port}", base, base / "comfyui.log"
         (base / "custom_nodes").mkdir()
         (base / "custom_nodes" / "kolors-course").symlink_to(COURSE / "course_lib" / "comfy_nodes")
+        (base / "custom_nodes" / "other-pack").mkdir()
+        (base / "custom_nodes" / "other-pack" / "__init__.py").write_text(OTHER_PACK)
         for folder in ("input", "output", "models/loras", "user"):
             (base / folder).mkdir(parents=True)
         with self.log.open("w") as log:
             self.process = subprocess.Popen(
                 [sys.executable, "main.py", "--cpu", "--listen", "127.0.0.1", "--port", str(self.port),
                  "--base-directory", str(base), "--disable-auto-launch", "--disable-all-custom-nodes",
-                 "--whitelist-custom-nodes", "kolors-course", "--database-url", f"sqlite:///{base}/comfyui.db"],
+                 "--whitelist-custom-nodes", "kolors-course", "other-pack", "--database-url", f"sqlite:///{base}/comfyui.db"],
                 cwd=checkout, stdout=log, stderr=subprocess.STDOUT,
                 env={**os.environ, "COURSE_LANG": "en", "COURSE_KOLORS": "tiny"})
 
@@ -230,6 +249,15 @@ def check(comfy, base):
         told[-1][1].get("exception_message", "").splitlines()[0])
     status, answer = comfy.post(camp(size=3000))
     say("size out of bounds", status == 400, answer["node_errors"]["14"]["errors"][0]["type"])
+
+    pack = {"20": {"class_type": "LoadChatGLM3", "inputs": {"chatglm3_checkpoint": "chatglm3-fp16.safetensors"}}}
+    comfy.draw({**camp(steps=2), **pack})
+    log = comfy.log.read_text()
+    say("a clash of names is told", log.count("LoadChatGLM3 ") >= 1 and "other-pack" in log)
+    said = {name: digest(*comfy.post(graph)) for name, graph in {**BAD, **GOOD_AFTER_ALL}.items()}
+    RECORDED.write_text(json.dumps(said, indent=1, sort_keys=True) + "\n")
+    say("answers to bad workflows recorded", len(said) > 20, f"{len(said)}")
+    requests.post(f"{comfy.address}/queue", json={"clear": True}, timeout=60)
 
     sizes = []
     for number in range(RUNS):

@@ -49,7 +49,7 @@ RUNS = {"plain": graph(), "cached": graph(), "failing": graph(what="fail"), "nan
 SCALE = {"class_type": "ImageScale", "inputs": {"image": ["1", 0], "upscale_method": "bilinear", "width": 64,
                                                 "height": 64, "crop": "disabled"}}
 REFUSED = {
-    "unknown_class": wrong(node1={"class_type": "KolorsSampler", "inputs": {}}),
+    "unknown_class": wrong(node1={"class_type": "NobodysNode", "inputs": {}}),
     "no_class": wrong(node1={"inputs": {}}),
     "not_in_list": graph(what="x"), "missing": graph(seed=None), "no_number": graph(steps="abc"),
     "too_big": graph(steps=1000), "too_small": graph(steps=0),
