@@ -94,15 +94,19 @@ def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     """Return a file's header and tensors; what it is is read from its first bytes, and no code in it is run."""
     try:
         with path.open("rb") as content:
-            first = content.read(4)
-        if not first.startswith(PICKLED):
+            first = content.read(9)
+        if first.endswith(b"{") or not first.startswith(PICKLED):  # safetensors: 8 bytes of length, then JSON
             with safe_open(path, framework="pt") as content:
                 return content.metadata() or {}, {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
         with path.open("rb") as content, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about old kinds of pickle
             found = torch.load(content, map_location="cpu", weights_only=True)
         found = found.get("state_dict", found)
-        return {}, {str(key): value for key, value in found.items() if isinstance(value, torch.Tensor)}
+        tensors = {str(key): value for key, value in found.items() if isinstance(value, torch.Tensor)}
+        if any(value.layout != torch.strided or value.is_meta or value.nbytes > path.stat().st_size
+               for value in tensors.values()):
+            raise ValueError("a tensor is larger than the file")
+        return {}, tensors
     except FileNotFoundError as cause:
         raise error("lora_file_missing", path=path) from cause
     except pickle.UnpicklingError as cause:
@@ -127,7 +131,9 @@ def gather(path: Path, tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, M
         if not {"down", "up"} <= set(found):
             raise error("lora_half", file=path.name, layer=layer, found=text("list_comma").join(sorted(found)))
         stored = found.get("alpha")
-        alpha = stored.item() if stored is not None and stored.numel() == 1 else None
+        alpha = None
+        if stored is not None and stored.numel() == 1 and not stored.is_complex():
+            alpha = float(f"{stored.item():.7g}")  # a float32 knows seven digits: 0.1, not 0.10000000149
         magnitude = found["magnitude"].flatten() if "magnitude" in found else None
         layers[layer] = Matrices(found["down"], found["up"], alpha, magnitude)
     if not layers:
@@ -183,11 +189,14 @@ def check_alpha(value: float) -> None:
 def read_alphas(file: LoraFile) -> dict[str, float]:
     """Read the alphas of a header: "alpha" for all layers, and that of single layers by their names in the file.
 
-    Keys: the course's own `alpha`, kohya's `ss_network_alpha`, diffusers' table `lora_adapter_metadata`.
+    Keys: the course's own `alpha`, kohya's `ss_network_alpha`, diffusers' table `lora_adapter_metadata`; peft writes
+    that table into a file of its own, adapter_config.json beside adapter_model.safetensors.
     """
-    header, found = file.header, {}
-    table = {key.removeprefix("unet."): value
-             for key, value in json.loads(header.get("lora_adapter_metadata", "{}")).items()}
+    header, found, beside = file.header, {}, file.path.with_name("adapter_config.json")
+    written = header.get("lora_adapter_metadata", "{}")
+    if file.path.stem == "adapter_model" and beside.is_file():
+        written = beside.read_text(encoding="utf-8")
+    table = {key.removeprefix("unet."): value for key, value in json.loads(written).items()}
     for name, matrices in file.layers.items():
         patterns = [value for key, value in (table.get("alpha_pattern") or {}).items()
                     if f".{name}".endswith("." + key.lstrip("^").replace("\\", ""))]  # taken as a name, never run

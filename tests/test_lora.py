@@ -156,6 +156,21 @@ def test_weights_that_are_not_finite_are_not_saved(unet, saved, tmp_path):
     assert saved[0].read_bytes() == before and [file.name for file in tmp_path.iterdir()] == ["style.safetensors"]
 
 
+def test_a_full_disk_leaves_the_last_file_whole(unet, saved):
+    resource = pytest.importorskip("resource")  # not on Windows
+    before, folder = saved[0].read_bytes(), saved[0].parent
+    tune(unet, seed=9, rank=4)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, limits[1]))
+    try:
+        said = refused(save_lora, unet, saved[0], base_model="tiny")
+        refused(convert, saved[0], folder / "d.ckpt", to="diffsynth")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert "没有动" in said and saved[0].read_bytes() == before
+    assert [file.name for file in folder.iterdir()] == ["style.safetensors"]
+
+
 def test_a_place_that_cannot_be_written_is_told(unet, tmp_path):
     tune(unet, rank=1)
     (tmp_path / "file").write_text("")
@@ -269,6 +284,18 @@ def test_a_merged_lora_stays_when_its_layers_are_gone(unet, saved):
     assert [name for name, _ in unet.named_modules()] == names and torch.equal(unet.conv_in.weight, weight)
     assert remove_lora(unet) == []
     torch.testing.assert_close(run(unet), answer)
+
+
+def test_merging_at_strength_zero_or_in_16_bits(unet, saved):
+    base = run(unet)
+    load_lora(unet, saved[0], strength=0)
+    merge_lora(unet)
+    assert torch.equal(run(unet), base)
+    unet.to(torch.bfloat16)
+    load_lora(unet, saved[0])
+    merge_lora(unet)
+    assert (run(unet).float() - saved[1]).abs().max() < 0.05
+    assert {weight.dtype for weight in unet.parameters()} == {torch.bfloat16}
 
 
 def test_removing_gives_back_the_very_layers(unet, saved):

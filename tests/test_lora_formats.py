@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft import LoraConfig, get_peft_model
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -159,10 +160,13 @@ def test_comfyui_reads_what_is_written_for_it():
 
 def test_what_comfyui_reads_is_read_here_too():
     layers = known_layers("kolors")
-    for (key, accepted), (down, up) in itertools.product(ACCEPTED.items(), COMFYUI["endings"]):
+    found = find_layers([spelling for accepted in ACCEPTED.values() for spelling in accepted], layers)
+    for key, accepted in ACCEPTED.items():
         for spelling in accepted:
-            assert split_key(spelling + down) == (spelling, "down") and split_key(spelling + up) == (spelling, "up")
-            assert f"diffusion_model.{layers[find_layers([spelling], layers)[spelling]].sgm}.weight" == key
+            assert f"diffusion_model.{layers[found[spelling]].sgm}.weight" == key
+            for down, up in COMFYUI["endings"]:
+                assert split_key(spelling + down) == (spelling, "down")
+                assert split_key(spelling + up) == (spelling, "up")
 
 
 @pytest.mark.parametrize("base", ["kolors", "tiny"])
@@ -203,6 +207,18 @@ def test_an_alpha_beside_the_weights_counts(unet, words, tuned, tmp_path, spelli
 def test_an_alpha_in_the_header_counts(unet, words, tuned, tmp_path, header):
     save_file(spell("diffusers, lora_A"), tmp_path / "a.safetensors", header)
     assert load_lora(unet, tmp_path / "a.safetensors").alpha == ALPHA
+    torch.testing.assert_close(run(unet, words), tuned, atol=1e-5, rtol=1e-5)
+
+
+def test_the_alpha_in_pefts_own_config_counts(pipe, words, tuned, tmp_path):
+    model = get_peft_model(copy.deepcopy(pipe.unet), LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=[*ATTENTION]))
+    for name, values in TINY.items():
+        layer = model.base_model.model.get_submodule(name)
+        layer.lora_A["default"].weight.data, layer.lora_B["default"].weight.data = values.down, values.up
+    model.save_pretrained(tmp_path / "out")
+    unet = copy.deepcopy(pipe.unet)
+    report = load_lora(unet, tmp_path / "out" / "adapter_model.safetensors")
+    assert (report.format, report.alpha, report.matched) == ("diffusers", ALPHA, 64)
     torch.testing.assert_close(run(unet, words), tuned, atol=1e-5, rtol=1e-5)
 
 
@@ -311,6 +327,13 @@ def test_the_camps_file_is_written_as_diffsynth_writes_it(tmp_path):
     assert load_file(newer).keys() == expected.keys()
     back = load_file(convert(newer, tmp_path / "back.safetensors", to="kohya"))
     assert back.keys() == spell("kohya", alpha=ALPHA).keys()
+
+
+@pytest.mark.parametrize("alpha", [0.1, 1 / 3, 4.0, 1e-3])
+def test_a_fractional_alpha_comes_back(tmp_path, alpha):
+    save_file(spell("diffusers, lora_A"), tmp_path / "a.safetensors")
+    path = convert(tmp_path / "a.safetensors", tmp_path / "k.safetensors", to="kohya", alpha=alpha)
+    assert read_lora(path).list_alphas() == [pytest.approx(alpha, rel=1e-7)]
 
 
 def test_only_what_can_be_written_is_asked_for(tmp_path):
@@ -499,6 +522,13 @@ def test_a_lying_file_is_told(unet, tmp_path, content):
     refused(inspect, tmp_path / "a.safetensors")
 
 
+@pytest.mark.parametrize("tensor", [
+    torch.zeros(1).expand(10**12).reshape(4, -1), torch.zeros(4, 128, device="meta"), torch.zeros(4, 128).to_sparse()])
+def test_a_checkpoint_whose_tensors_are_not_there_is_told(unet, tmp_path, tensor):
+    torch.save({**spell("DiffSynth"), "blocks.9.a.lora_A.default.weight": tensor}, tmp_path / "a.ckpt")
+    assert "打不开" in unchanged(unet, tmp_path / "a.ckpt", alpha=4)
+
+
 def test_a_file_cut_short_is_told(unet, tmp_path):
     save_file(spell("kohya", alpha=ALPHA), tmp_path / "a.safetensors")
     torch.save(spell("DiffSynth"), tmp_path / "a.ckpt")
@@ -528,3 +558,13 @@ def test_a_strength_is_checked_before_the_file_is_read(unet, tmp_path):
     assert "strength" in refused(load_lora, unet, tmp_path / "none", strength="much")
     with pytest.raises(LessonError):
         set_strength(unet, 99)
+
+
+@pytest.mark.parametrize("first", [b"\x80", b"P"])
+def test_a_header_whose_length_begins_as_a_pickle_does_is_still_safetensors(unet, tmp_path, first):
+    path = tmp_path / "a.safetensors"
+    for count in range(1, 1000):
+        save_file(spell("kohya", alpha=ALPHA), path, {"note": "x" * count})
+        if path.read_bytes()[:1] == first:
+            break
+    assert path.read_bytes()[:1] == first and load_lora(unet, path).matched == 64
