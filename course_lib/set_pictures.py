@@ -117,6 +117,6 @@ def judge_duplicates(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def rank(row: Row) -> tuple[object, ...]:
-    """Return what orders pictures from good to less good: large, without loss, of much contrast, then by name."""
+    """Return what orders pictures from good to less good: large, without loss, of much contrast, of a short name."""
     return ("jpeg_artefacts" in row.codes, -row.width * row.height, row.format in LOSSY, -round(row.signals.spread),
-            row.file)
+            len(row.file), row.file)
