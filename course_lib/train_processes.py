@@ -11,13 +11,15 @@ from contextlib import AbstractContextManager, nullcontext
 import torch
 from torch import Tensor
 
+# Where launchers say how many processes there are: torchrun and accelerate, then three kinds of MPI.
+SIZES = ("WORLD_SIZE", "OMPI_COMM_WORLD_SIZE", "PMI_SIZE", "MV2_COMM_WORLD_SIZE")
 
 class Processes:
     """The processes of this training; without a launcher there is one, number 0 of 1."""
 
     def __init__(self) -> None:
         self.number, self.count, self.state = 0, 1, None
-        if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        if any(int(os.environ.get(name, "1")) > 1 for name in SIZES):
             from accelerate import PartialState  # here: it connects the processes, and alone there is nothing to do
 
             self.state = PartialState(cpu=not torch.cuda.is_available())  # gloo between CPUs, nccl between GPUs
