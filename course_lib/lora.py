@@ -57,8 +57,9 @@ class LoraReport:
     trigger_word: str
 
     def __str__(self) -> str:
+        alpha = self.alpha if isinstance(self.alpha, str) else f"{self.alpha:g}"
         words = text("lora_loaded", name=self.name, format=self.format, matched=self.matched, held=self.held,
-                     rank=self.rank, alpha=self.alpha, strength=f"{self.strength:g}")
+                     rank=self.rank, alpha=alpha, strength=f"{self.strength:g}")
         if self.trigger_word:
             words += "\n" + text("lora_trigger", word=self.trigger_word)
         return words if self.base else words + "\n" + text("lora_base_untold")
@@ -79,11 +80,12 @@ def add_lora(unet: UNet2DConditionModel, *, rank: int = 16, alpha: float = 4.0, 
     strengths = read_strengths(unet)
     layers = list_layers(unet)
     targets = [targets] if isinstance(targets, str) else list(targets)
-    for target in targets or [""]:
-        if not target or not any(f".{layer}".endswith(f".{target}") for layer in layers):
+    chosen = {target: [layer for layer in layers if f".{layer}".endswith(f".{target}")] for target in targets or [""]}
+    for target, found in chosen.items():
+        if not found:
             raise error("lora_target_unknown", target=repr(target), example=text("list_comma").join(ATTENTION))
-    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=targets, lora_dropout=dropout, use_dora=dora,
-                        init_lora_weights="gaussian")
+    config = LoraConfig(r=rank, lora_alpha=alpha, target_modules=sorted(set().union(*chosen.values())),
+                        lora_dropout=dropout, use_dora=dora, init_lora_weights="gaussian")
     name = choose_name(unet, name)
     inject(unet, config, name)
     unet.requires_grad_(False)
@@ -118,7 +120,6 @@ def load_lora(unet: UNet2DConditionModel, path: str | Path, *, alpha: float | No
     check_range("strength", strength, -MOST_STRENGTH, MOST_STRENGTH)
     file = read_lora(path, alpha=alpha)
     layers = match_layers(file, list_layers(unet))
-    require_alpha(file)
     require_alpha(file)
     name = choose_name(unet, name or file.path.stem)
     strengths = {**read_strengths(unet), name: strength}

@@ -11,7 +11,7 @@ TITLES = {"kolors": "Kolors", "tiny": "Tiny Kolors"}
 # Where a header may say what was trained, and how other models are written there.
 BASE_KEYS = ("base_model", "ss_base_model_version", "modelspec.architecture")
 OTHER_BASES = {r"sd_?xl|stable-diffusion-xl": "SDXL", r"sd_?v?1[._]|sd_v1|stable-diffusion-v1": "SD 1.5",
-               r"sd_v2|stable-diffusion-v2": "SD 2", r"sd_?3|stable-diffusion-3": "SD 3", r"flux": "FLUX"}
+               r"sd_v2|stable-diffusion-v2": "SD 2", r"sd_?3|stable-diffusion-3": "SD 3", r"flux\.?\d": "FLUX"}
 # Layers that Kolors has not: SDXL reads a prompt by two text encoders, SD 1 and 2 by one CLIP.
 OTHER_LAYERS = {r"lora_te[12]_|text_encoder_2\.": "SDXL",
                 r"lora_te_text_model|text_encoder\.text_model": "SD 1.5 / SD 2",
@@ -84,7 +84,7 @@ def name_other_base(file: LoraFile) -> str:
     told = read_base(file).lower()
     if "kolors" in told:
         return ""
-    names = [(pattern, title, told) for pattern, title in OTHER_BASES.items()]
+    names = [(rf"(?<![a-z0-9])({pattern})", title, told) for pattern, title in OTHER_BASES.items()]
     names += [(pattern, title, name) for pattern, title in OTHER_LAYERS.items() for name in file.layers]
     seen = next((title for pattern, title, name in names if re.search(pattern, name)), "")
     for name, matrices in file.layers.items():

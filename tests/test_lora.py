@@ -101,8 +101,9 @@ def test_targets_are_chosen_by_the_ends_of_names(unet):
     named = {name.split(".lora_A")[0] for name, _ in unet.named_parameters() if ".lora_A" in name}
     assert named == {name for name in list_layers(unet) if name.endswith(("attn2.to_k", "ff.net.2"))} and named
     assert "to_x" in refused(add_lora, unet, targets=("to_q", "to_x"))
-    assert refused(add_lora, unet, targets=())
+    assert refused(add_lora, unet, targets=()) and refused(add_lora, unet, targets=("to_q", ""))
     assert list(unet.peft_config) == ["lora"]
+    assert len(add_lora(unet, rank=1, targets="0", name="other")) == 2 * 16  # to_out.0, not down_blocks.0
 
 
 @pytest.mark.parametrize("options", [{"rank": 0}, {"rank": -1}, {"rank": 2.5}, {"rank": True}, {"alpha": 0},
