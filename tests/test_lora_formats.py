@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from peft import LoraConfig, get_peft_model
+from diffusers.utils import convert_state_dict_to_diffusers
+from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
@@ -220,6 +221,25 @@ def test_the_alpha_in_pefts_own_config_counts(pipe, words, tuned, tmp_path):
     report = load_lora(unet, tmp_path / "out" / "adapter_model.safetensors")
     assert (report.format, report.alpha, report.matched) == ("diffusers", ALPHA, 64)
     torch.testing.assert_close(run(unet, words), tuned, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("rename", [lambda layers: layers, convert_state_dict_to_diffusers])
+def test_what_diffusers_saves_is_loaded(pipe, words, tuned, tmp_path, rename):
+    unet = copy.deepcopy(pipe.unet)
+    unet.add_adapter(LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=[*ATTENTION]))
+    for name, values in TINY.items():
+        layer = unet.get_submodule(name)
+        layer.lora_A["default"].weight.data, layer.lora_B["default"].weight.data = values.down, values.up
+    config = {key: sorted(value) if isinstance(value, set) else value
+              for key, value in unet.peft_config["default"].to_dict().items()}
+    layers = rename(get_peft_model_state_dict(unet))
+    type(pipe).save_lora_weights(tmp_path, unet_lora_layers=layers, unet_lora_adapter_metadata=config)
+    remove_lora(unet)
+    assert load_lora(unet, tmp_path).alpha == ALPHA
+    torch.testing.assert_close(run(unet, words), tuned, atol=1e-5, rtol=1e-5)
+    remove_lora(unet)
+    type(pipe).save_lora_weights(tmp_path, unet_lora_layers=layers)
+    assert "alpha/rank" in unchanged(unet, tmp_path)
 
 
 def test_a_lightning_checkpoint_made_by_hand_gives_the_same_answer(unet, words, tuned, tmp_path):
