@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from graphlib import CycleError, TopologicalSorter
 
-import requests
+import httpx
 
 from course_lib.messages import LessonError, error, text
 
@@ -29,29 +29,28 @@ def ask(address: str, path: str, *, body: object = None, params: Mapping[str, st
     `tail` gives the last lines that the server wrote, to be shown where it is gone.
     """
     until = time.monotonic() + seconds
-    with requests.Session() as session:
-        session.trust_env = False
-        content = None if body is None else json.dumps(body, allow_nan=False).encode()
-        try:
-            with session.request("GET" if body is None else "POST", address + path, params=params, data=content,
-                                 headers={"Content-Type": "application/json", **(headers or {})}, timeout=seconds,
-                                 stream=True, allow_redirects=False) as answer:
-                return answer.status_code, read_bounded(answer, most, until)
-        except requests.Timeout as cause:
-            raise error("comfy_silent", address=address, path=path, seconds=seconds) from cause
-        except (requests.RequestException, OSError) as cause:
-            raise error("comfy_gone", address=address, lines=tail()) from cause
+    content = None if body is None else json.dumps(body, allow_nan=False).encode()
+    said = {"Content-Type": "application/json", "Accept-Encoding": "identity", **(headers or {})}
+    try:
+        with httpx.Client(trust_env=False, timeout=seconds) as client, \
+                client.stream("GET" if body is None else "POST", address + path, params=params, content=content,
+                              headers=said) as answer:
+            return answer.status_code, read_bounded(answer, most, until)
+    except httpx.TimeoutException as cause:
+        raise error("comfy_silent", address=address, path=path, seconds=seconds) from cause
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as cause:
+        raise error("comfy_gone", address=address, lines=tail()) from cause
 
 
-def read_bounded(answer: requests.Response, most: int, until: float) -> bytes:
-    """Return an answer's content; LessonError for more than `most` bytes, Timeout for one that drips past `until`."""
+def read_bounded(answer: httpx.Response, most: int, until: float) -> bytes:
+    """Return an answer's content; LessonError for more than `most` bytes, a timeout for one that drips past `until`."""
     content = bytearray()
-    for block in answer.iter_content(2**16):
+    for block in answer.iter_raw():
         content += block
         if len(content) > most:
             raise error("comfy_junk", what=text("comfy_more_than", size=most / 2**20))
         if time.monotonic() > until:
-            raise requests.Timeout
+            raise httpx.ReadTimeout("too slow")
     return bytes(content)
 
 

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -198,16 +199,16 @@ def stop(path: str | Path | None = None) -> bool:
 
 def end(process: psutil.Process | subprocess.Popen, seconds: float = 10.0) -> None:
     """End a process: asked first, then made to."""
-    gone = (subprocess.TimeoutExpired, psutil.TimeoutExpired)
-    try:
-        process.terminate()
-        try:
-            process.wait(seconds)
-        except gone:
-            process.kill()
-            process.wait(seconds)
-    except (psutil.NoSuchProcess, ProcessLookupError):
-        pass
+    for make in (process.terminate, process.kill):
+        with suppress(psutil.NoSuchProcess, ProcessLookupError):
+            make()
+        until = time.monotonic() + seconds
+        while is_running(process):
+            if time.monotonic() > until:
+                break
+            time.sleep(0.05)
+        else:
+            return
 
 
 def read_tail(log: Path) -> str:

@@ -60,7 +60,7 @@ class Stand:
                 self.history[prompt_id] = entry
             if self.faults.get("cut") == number:
                 self.faults.pop("cut")
-                for socket in self.sockets.values():
+                for socket in list(self.sockets.values()):
                     socket.close_hard()
                 self.sockets.clear()
             if client in self.sockets and not self.faults.get("mute"):
@@ -227,9 +227,14 @@ class Socket(tornado.websocket.WebSocketHandler):
         except tornado.websocket.WebSocketClosedError:
             pass
 
+    def on_close(self):
+        if self in self.stand.sockets.values():
+            self.stand.sockets.pop(self.get_query_argument("clientId", "somebody"))
+
     def close_hard(self):
         """Break the line as a lost network does: no word of it."""
-        self.ws_connection.stream.close()
+        if self.ws_connection is not None:
+            self.ws_connection.stream.close()
 
 
 def make_application(stand):
@@ -256,7 +261,7 @@ def running(**faults):
         ready.set()
         await stop.wait()
         server.stop()
-        for socket in stand.sockets.values():
+        for socket in list(stand.sockets.values()):
             socket.close_hard()
         await server.close_all_connections()
 
@@ -266,7 +271,8 @@ def running(**faults):
     try:
         yield stand
     finally:
-        stand.stop()
+        if thread.is_alive():  # a test may have stopped it
+            stand.stop()
         thread.join(10)
 
 

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-import requests
+import httpx
 import websocket
 from playwright.sync_api import sync_playwright
 
@@ -58,7 +58,7 @@ def find_link(port):
 
 def run_on_page(address, token, shot):
     """Open the page with the token, load and run the workflow, and wait for its picture in the page."""
-    page_form = read(PROMPT).to_ui(requests.get(f"{address}object_info", headers=key(token)).json())
+    page_form = read(PROMPT).to_ui(httpx.get(f"{address}object_info", headers=key(token)).json())
     with sync_playwright() as tool:
         browser = tool.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox", "--disable-gpu"])
         page = browser.new_page(viewport={"width": 1400, "height": 900})
@@ -95,9 +95,9 @@ def check(server, token, shot):
     bad = sorted({(status, url.split("?")[0]) for _, url, status in answers if status >= 400})
     say("nothing refused but files that are optional", not [each for each in bad if each[0] != 404], str(bad))
     for path in ("", "object_info", "system_stats"):
-        status = requests.get(link.full + path, allow_redirects=False).status_code
+        status = httpx.get(link.full + path).status_code
         say(f"without the token: GET /{path}", status in (302, 403), str(status))
-    status = requests.post(f"{link.full}prompt", json={"prompt": PROMPT}).status_code
+    status = httpx.post(f"{link.full}prompt", json={"prompt": PROMPT}).status_code
     say("without the token: POST /prompt", status in (302, 403), str(status))
     try:
         websocket.create_connection(f"{link.full.replace('http', 'ws', 1)}ws").close()

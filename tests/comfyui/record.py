@@ -13,7 +13,7 @@ import time
 import uuid
 from pathlib import Path
 
-import requests
+import httpx
 import websocket
 
 COURSE = Path(__file__).resolve().parents[2]
@@ -69,7 +69,7 @@ def run(address, port, prompt, interrupt):
     """Run a prompt and return its messages (previews as ["preview", base64]) and its entry in the history."""
     client, prompt_id = uuid.uuid4().hex, str(uuid.uuid4())
     line = websocket.create_connection(f"ws://127.0.0.1:{port}/ws?clientId={client}", timeout=30)
-    answer = requests.post(f"{address}/prompt", json={"prompt": prompt, "client_id": client, "prompt_id": prompt_id,
+    answer = httpx.post(f"{address}/prompt", json={"prompt": prompt, "client_id": client, "prompt_id": prompt_id,
                                                       "extra_data": {"extra_pnginfo": {"workflow": PAGE}}})
     messages = []
     while not (messages and messages[-1].get("type") == "executing" and messages[-1]["data"]["node"] is None):
@@ -77,11 +77,11 @@ def run(address, port, prompt, interrupt):
         messages.append({"preview": base64.b64encode(content).decode()} if isinstance(content, bytes)
                         else json.loads(content))
         if interrupt and messages[-1].get("type") == "progress":
-            requests.post(f"{address}/interrupt", json={"prompt_id": prompt_id})
+            httpx.post(f"{address}/interrupt", json={"prompt_id": prompt_id})
             interrupt = False
     line.close()
     time.sleep(0.2)
-    entry = requests.get(f"{address}/history/{prompt_id}").json()[prompt_id]
+    entry = httpx.get(f"{address}/history/{prompt_id}").json()[prompt_id]
     return neutral({"prompt": prompt, "answer": answer.json(), "messages": messages, "history": entry},
                    {client: "CLIENT", prompt_id: "PROMPT"})
 
@@ -98,29 +98,29 @@ def neutral(found, names):
 
 def record(address, port):
     """Return everything that the tests replay."""
-    stats = requests.get(f"{address}/system_stats").json()
+    stats = httpx.get(f"{address}/system_stats").json()
     stats["system"]["argv"] = ["main.py"]
-    found = {"system_stats": stats, "queue": requests.get(f"{address}/queue").json(), "object_info": {}, "runs": {},
+    found = {"system_stats": stats, "queue": httpx.get(f"{address}/queue").json(), "object_info": {}, "runs": {},
              "refused": {}, "pictures": {}, "headers": {}}
     for name in ("TrialPaint", "SaveImage", "PreviewImage", "EmptyLatentImage", "ImageScale", "LoadImage"):
-        found["object_info"] |= requests.get(f"{address}/object_info/{name}").json()
-    found["history_unknown"] = requests.get(f"{address}/history/unknown").json()
+        found["object_info"] |= httpx.get(f"{address}/object_info/{name}").json()
+    found["history_unknown"] = httpx.get(f"{address}/history/unknown").json()
     for name, prompt in RUNS.items():
         found["runs"][name] = run(address, port, prompt, name == "interrupted")
         for output in found["runs"][name]["history"]["outputs"].values():
             for image in output["images"]:
-                answer = requests.get(f"{address}/view", params=image)
+                answer = httpx.get(f"{address}/view", params=image)
                 found["pictures"][image["filename"]] = base64.b64encode(answer.content).decode()
                 found["headers"]["view"] = answer.headers["Content-Type"]
     for name, prompt in REFUSED.items():
-        answer = requests.post(f"{address}/prompt", json={"prompt": prompt})
+        answer = httpx.post(f"{address}/prompt", json={"prompt": prompt})
         found["refused"][name] = {"prompt": prompt, "status": answer.status_code,
                                   "body": neutral(answer.json(), {})}
-    found["partly"] = {"prompt": PARTLY, "body": requests.post(f"{address}/prompt", json={"prompt": PARTLY}).json()}
-    found["refused"]["no_json"] = answer_of(requests.post(f"{address}/prompt", data=b"{broken"))
-    found["refused"]["other_origin"] = answer_of(requests.post(f"{address}/prompt", json={"prompt": graph()}, headers={
+    found["partly"] = {"prompt": PARTLY, "body": httpx.post(f"{address}/prompt", json={"prompt": PARTLY}).json()}
+    found["refused"]["no_json"] = answer_of(httpx.post(f"{address}/prompt", content=b"{broken"))
+    found["refused"]["other_origin"] = answer_of(httpx.post(f"{address}/prompt", json={"prompt": graph()}, headers={
         "Origin": "http://localhost:1"}))
-    found["no_picture"] = answer_of(requests.get(f"{address}/view", params={"filename": "no.png", "type": "output"}))
+    found["no_picture"] = answer_of(httpx.get(f"{address}/view", params={"filename": "no.png", "type": "output"}))
     return found
 
 
