@@ -23,10 +23,11 @@ test: tools  ## 运行全部测试 / run every test
 lessons: tools  ## 由 notebooks/src 生成两种语言的课 / build both editions of the lessons from notebooks/src
 	$(VENV_PYTHON) -m course_lib.lessons build
 
-bench: install  ## 测量画图的时间 / measure how long pictures take
+bench: install  ## 测量画图和训练的时间 / measure how long pictures and training steps take
 	$(VENV_PYTHON) tests/bench/bench_draw.py
 	$(VENV_PYTHON) tests/bench/bench_sampling.py
 	$(VENV_PYTHON) tests/bench/bench_explorer.py
+	$(VENV_PYTHON) tests/bench/bench_train.py
 
 .PHONY: tools
 tools: install

@@ -172,7 +172,7 @@ def test_each_setting_trains_and_its_file_loads(pipe, style_set, cache, tmp_path
         assert changed[0].loss != plain[0].loss
     else:  # other work, the same first loss: a LoRA starts at nothing, and all pictures are square
         assert changed[0].loss == pytest.approx(plain[0].loss, abs=1e-5)
-    if changes.keys() & {"targets", "rank_dropout", "lr_scheduler"}:
+    if changes.keys() & {"targets", "rank_dropout"}:
         assert changed[1].loss != plain[1].loss
     remove_lora(pipe.unet)
     report = load_lora(pipe.unet, tmp_path / "lora.safetensors")
