@@ -51,8 +51,8 @@ class CaptionEditor(widgets.VBox):
         self.rows = list_rows(folder)
         if not self.rows:
             raise error("caption_no_pictures", folder=folder)
-        self.keys = list(self.rows)
-        self.at = next((place for place, key in enumerate(self.keys) if not self.rows[key][TEXT].strip()), 0)
+        self.order = list(self.rows)
+        self.at = next((place for place, key in enumerate(self.order) if not self.rows[key][TEXT].strip()), 0)
         self._begun = ""  # the caption as it was when this picture was shown
         self._typed = ""
         self._showing = False
@@ -81,7 +81,7 @@ class CaptionEditor(widgets.VBox):
     @property
     def key(self) -> Key:
         """The row that is shown."""
-        return self.keys[self.at]
+        return self.order[self.at]
 
     @property
     def changed(self) -> bool:
@@ -95,7 +95,7 @@ class CaptionEditor(widgets.VBox):
         self._put(self._begun)
         self.choice.layout.display = "none"
         blank = sum(not each[TEXT].strip() for each in self.rows.values())
-        self.name.value = say(text("caption_place", number=place + 1, count=len(self.keys), name=self.key[0],
+        self.name.value = say(text("caption_place", number=place + 1, count=len(self.order), name=self.key[0],
                                    blank=blank))
         try:
             self.image.value = encode_png(shrink(open_picture(find_file(self.folder, self.key[0]))))
@@ -106,7 +106,7 @@ class CaptionEditor(widgets.VBox):
     def go(self, step: int) -> None:
         """Save, and show the next picture or the one before; stay where saving is not possible."""
         if self.save():
-            if 0 <= self.at + step < len(self.keys):
+            if 0 <= self.at + step < len(self.order):
                 self.show(self.at + step)
             else:
                 self.status.value = say(text("caption_end"), "quiet")
@@ -114,8 +114,8 @@ class CaptionEditor(widgets.VBox):
     def go_to_blank(self) -> None:
         """Save, and show the next picture without a caption."""
         if self.save():
-            onwards = [*range(self.at + 1, len(self.keys)), *range(self.at)]
-            place = next((each for each in onwards if not self.rows[self.keys[each]][TEXT].strip()), None)
+            onwards = [*range(self.at + 1, len(self.order)), *range(self.at)]
+            place = next((each for each in onwards if not self.rows[self.order[each]][TEXT].strip()), None)
             if place is None:
                 self.status.value = say(text("caption_none_blank"), "quiet")
             else:
@@ -153,8 +153,8 @@ class CaptionEditor(widgets.VBox):
             found[here][SOURCE] = ""  # it is a person's now, and no backend writes over it
         write_table(self.folder, list(found.values()))
         write_twin(self.folder, here[0], mine)
-        self.rows, self.keys = found, list(found)
-        self.at, self._begun = self.keys.index(here), mine
+        self.rows, self.order = found, list(found)
+        self.at, self._begun = self.order.index(here), mine
 
     def settle(self, mine: bool) -> None:
         """End a conflict: write the learner's caption, or take the one that the file holds."""
@@ -163,8 +163,8 @@ class CaptionEditor(widgets.VBox):
             return
         here, found = self.key, self.read()
         if here in found:
-            self.rows, self.keys = found, list(found)
-            self.show(self.keys.index(here))
+            self.rows, self.order = found, list(found)
+            self.show(self.order.index(here))
             self.status.value = ""
 
     def _put(self, words: str) -> None:
@@ -176,10 +176,12 @@ class CaptionEditor(widgets.VBox):
         if self._showing:
             return
         before, now = self._typed, self.words.value
-        entered = len(now) == len(before) + 1 and now.count("\n") == before.count("\n") + 1
+        # The Enter key: a new line at the end (while the kernel is busy the browser reports several letters at once),
+        # or one alone elsewhere. Text that was pasted keeps its lines until it is saved.
+        alone = len(now) == len(before) + 1 and now.count("\n") == before.count("\n") + 1
         self._typed = now
-        if entered:  # the Enter key, wherever it was pressed; text that was pasted keeps its lines until it is saved
-            self._put(flatten(before))
+        if now.endswith("\n") or alone:
+            self._put(flatten(before if alone else now))
             self.go(1)
 
 

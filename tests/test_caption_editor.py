@@ -68,6 +68,13 @@ def test_a_persons_caption_is_marked_as_one_and_other_columns_stay(folder):
     assert (row["text"], row["creator"], row["caption_source"]) == ("我的", "小王", "")
 
 
+def test_enter_is_seen_when_the_browser_reports_several_letters_at_once(folder):
+    editor = edit_captions(folder)
+    editor.words.value = "一"
+    editor.words.value = "一条红线\n"
+    assert captions(folder)[1] == "一条红线" and editor.key[0] == "2.png"
+
+
 def test_pasted_lines_become_one_line_and_do_not_move_on(folder):
     editor = edit_captions(folder)
     editor.words.value = "一只狗\n在草地上"
@@ -97,7 +104,7 @@ def test_what_another_program_wrote_meanwhile_is_kept(folder):
     write_table(folder, [*rows, {"file_name": "new.png", "text": "新"}])
     type_in(editor, "一")
     assert captions(folder) == ["零", "一", "别人的", "", "新"]
-    assert editor.words.value == "别人的" and len(editor.keys) == 5
+    assert editor.words.value == "别人的" and len(editor.order) == 5
 
 
 @pytest.mark.parametrize("mine", [True, False])
@@ -152,7 +159,7 @@ def test_the_twin_beside_a_picture_follows(folder):
 def test_a_folder_without_a_table_gets_one_and_train_is_found(folder, tmp_path_factory):
     (folder / "metadata.csv").unlink()
     editor = edit_captions(folder)
-    assert len(editor.keys) == 4
+    assert len(editor.order) == 4
     type_in(editor, "零")
     assert captions(folder) == ["零", "", "", ""]
     outer = tmp_path_factory.mktemp("outer")
@@ -180,4 +187,5 @@ def test_it_speaks_the_learners_language(folder, language):
     shown = {getattr(each, "description", "") for each in walk(editor)}
     assert {text(key) for key in ("caption_before", "caption_next", "caption_save", "caption_blank")} <= shown
     assert text("caption_keys") in editor.hint.value
+    assert editor._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]  # what a cell shows
     assert max(Image.open(io.BytesIO(editor.image.value)).size) <= caption_editor.SHOWN
