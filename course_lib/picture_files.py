@@ -17,7 +17,8 @@ from PIL import Image, ImageOps
 from course_lib.raw_picture import MOST_PIXELS
 
 # What Pillow decodes by itself; other formats it knows call programs (EPS) or are no pictures to train on.
-FORMATS = ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
+Image.init()
+FORMATS = [name for name in ("PNG", "JPEG", "MPO", "WEBP", "GIF", "BMP", "TIFF", "AVIF") if name in Image.OPEN]
 SUFFIXES = {"PNG": (".png", ".apng"), "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"), "MPO": (".jpg", ".jpeg", ".mpo"),
             "WEBP": (".webp",), "GIF": (".gif",), "BMP": (".bmp", ".dib"), "TIFF": (".tif", ".tiff"),
             "AVIF": (".avif",)}
@@ -104,13 +105,11 @@ def check_bytes(path: Path) -> str:
 
 def open_header(path: Path) -> Image.Image:
     """Open a file without decoding it; Unreadable for what is no picture, too large, or fails its checksums."""
-    Image.init()
-    formats = [name for name in FORMATS if name in Image.OPEN]
     try:
-        image = Image.open(path, formats=formats)
+        image = Image.open(path, formats=FORMATS)
         if image.format == "PNG":
             image.verify()  # the checksums of its chunks, which decoding does not look at
-            image = Image.open(path, formats=formats)
+            image = Image.open(path, formats=FORMATS)
     except Image.DecompressionBombError as cause:
         raise Unreadable("too_many_pixels", int(re.search(r"\d+", str(cause))[0]), MOST_PIXELS) from cause
     except Image.UnidentifiedImageError as cause:

@@ -20,11 +20,6 @@ from PIL import Image, ImageDraw, ImageEnhance, ImageFilter
 FOLDER = Path(__file__).parent
 NEEDED = 60  # pictures: 27 stay as they are, the others get a defect each
 GOOD = 27
-# defect -> what check should say of it; "eyes" is what no program can tell
-SINGLE = {
-    "truncated": "drop", "corrupt": "drop", "too_small": "drop", "extreme_aspect": "drop", "blurry": "drop",
-    "upscaled": "drop", "blank": "drop", "mirror_duplicate": "warn", "jpeg_artefacts": "warn", "dark": "warn",
-}
 
 
 @dataclass
@@ -47,7 +42,8 @@ class Messy:
 
     folder: Path
     lines: list[str] = field(default_factory=list)
-    truth: list[tuple[str, str, str, str]] = field(default_factory=list)  # file, verdict, code, the one to be kept
+    # file, verdict ("eyes" is what no program can tell), code, the one to be kept
+    truth: list[tuple[str, str, str, str]] = field(default_factory=list)
     row_truth: list[tuple[str, int, str]] = field(default_factory=list)  # file, line, code
 
     def put(self, name: str, content: Image.Image | bytes, caption: str | None, verdict: str = "keep", code: str = "",
@@ -111,7 +107,8 @@ def plant_broken(messy: Messy, rest: Sequence[Raw]) -> None:
 def plant_unfit(messy: Messy, rest: Sequence[Raw], photos: Sequence[Raw]) -> None:
     """Plant pictures that are whole but not fit to train on."""
     raw = next(rest)
-    messy.put(f"{raw.name}.png", raw.flat().resize((48, 48), Image.Resampling.LANCZOS), raw.caption, "drop", "too_small")
+    small = raw.flat().resize((48, 48), Image.Resampling.LANCZOS)
+    messy.put(f"{raw.name}.png", small, raw.caption, "drop", "too_small")
     for size in ((1280, 120), (120, 1000)):
         raw = next(rest)
         messy.put(f"{raw.name}.png", raw.flat().resize(size, Image.Resampling.LANCZOS), raw.caption, "drop",
@@ -122,9 +119,8 @@ def plant_unfit(messy: Messy, rest: Sequence[Raw], photos: Sequence[Raw]) -> Non
     messy.put(f"{raw.name}.png", enlarge(raw.flat(), 64, Image.Resampling.NEAREST), raw.caption, "drop", "upscaled")
     raw = next(rest)
     messy.put(f"{raw.name}.png", raw.flat().filter(ImageFilter.GaussianBlur(6)), raw.caption, "drop", "blurry")
-    photo = turn(photos[0])
-    messy.put(f"{photos[0].name}_2.jpg", photo.filter(ImageFilter.GaussianBlur(5)), photos[0].caption + "，倒着", "drop",
-              "blurry", quality=85)
+    photo = turn(photos[0]).filter(ImageFilter.GaussianBlur(5))
+    messy.put(f"{photos[0].name}_2.jpg", photo, photos[0].caption + "，倒着", "drop", "blurry", quality=85)
     raw = next(rest)
     messy.put(f"{raw.name}.jpg", raw.flat(), raw.caption, "warn", "jpeg_artefacts", quality=5)
     for raw in (next(rest), Raw(f"{photos[1].name}_night", photos[1].caption + "，夜里", turn(photos[1]))):
@@ -149,8 +145,9 @@ def plant_copies(messy: Messy, good: Sequence[Raw], photos: Sequence[Raw]) -> No
     messy.put(f"{photos[2].name}_cut.jpg", crop(photos[2].flat(), 14), photos[2].caption, "drop", "near_duplicate",
               f"{photos[2].name}.jpg", quality=80)
     raw = good[9]
-    messy.put(f"{raw.name}_mirrored.png", raw.flat().transpose(Image.Transpose.FLIP_LEFT_RIGHT), raw.caption + "，朝另一边",
-              "warn", "mirror_duplicate", f"{raw.name}.png")
+    mirrored = raw.flat().transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+    messy.put(f"{raw.name}_mirrored.png", mirrored, raw.caption + "，朝另一边", "warn", "mirror_duplicate",
+              f"{raw.name}.png")
 
 
 def plant_fixable(messy: Messy, rest: Sequence[Raw]) -> None:
@@ -199,7 +196,7 @@ def plant_rows(messy: Messy, good: Sequence[Raw], rest: Sequence[Raw]) -> None:
     messy.spoil_row('{"file_name": "../../secret.png", "text": "外面"}', "path_escape")
     messy.spoil_row('{"file_name": "/etc/secret.png", "text": "外面"}', "path_escape")
     messy.spoil_row('{"file_name": "not_here.png", "text": "没有这张图"}', "file_missing")
-    messy.spoil_row(json.dumps({"file_name": f"{good[2].name}.png", "text": "第二次"}, ensure_ascii=False), "row_duplicate")
+    messy.spoil_row(f'{{"file_name": "{good[2].name}.png", "text": "第二次"}}', "row_duplicate")
     messy.spoil_row('{"text": "没有文件名"}', "row_without_file")
     (messy.folder / "metadata.jsonl").write_text("\n".join(messy.lines) + "\n", encoding="utf-8")
     table, beside = next(rest), next(rest)
@@ -237,8 +234,9 @@ def make_bomb(edge: int) -> bytes:
     """Return a PNG of a few kilobytes that claims edge x edge pixels."""
     line = zlib.compress(bytes((edge + 7) // 8 + 1) * 64, 9)
     chunks = ((b"IHDR", struct.pack(">IIBBBBB", edge, edge, 1, 0, 0, 0, 0)), (b"IDAT", line), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks)
+    packed = [struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+              for kind, data in chunks]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
 def enlarge(image: Image.Image, edge: int, method: Image.Resampling) -> Image.Image:

@@ -14,8 +14,8 @@ from data.messy import FOLDER, NEEDED, Raw, plant
 
 STYLE = "lineart"
 SEED = 20241
-PHOTOS = {"cat": "一只猫的照片，脸的特写", "coffee": "一杯咖啡的照片，放在木桌上", "astronaut": "一位穿橙色宇航服的宇航员的照片",
-          "launch": "火箭发射的照片，夜空中的火光"}
+PHOTOS = {"cat": "一只猫的照片，脸的特写", "coffee": "一杯咖啡的照片，放在木桌上",
+          "astronaut": "一位穿橙色宇航服的宇航员的照片", "launch": "火箭发射的照片，夜空中的火光"}
 
 
 def draw_subjects(count: int) -> list[Raw]:
