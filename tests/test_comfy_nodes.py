@@ -110,15 +110,17 @@ def test_no_two_schedulers_are_the_same(pipe):
                for second in drawn[:number])
 
 
-def test_a_latent_is_drawn_over_as_diffusers_image_to_image_does(pipe):
+@pytest.mark.parametrize("name", ["EulerDiscreteScheduler", "DPMSolverMultistepScheduler_SDE_karras",
+                                  "UniPCMultistepScheduler"])
+def test_a_latent_is_drawn_over_as_diffusers_image_to_image_does(pipe, name):
     start, _ = nodes_draw(pipe, "一只熊猫，红色背景", steps=4)
     scale = pipe.vae.config.scaling_factor
     theirs = KolorsImg2ImgPipeline(pipe.vae, pipe.text_encoder, pipe.tokenizer, pipe.unet,
-                                   make_solver(pipe, "EulerDiscreteScheduler"))
+                                   make_solver(pipe, name))
     theirs.set_progress_bar_config(disable=True)
     wanted = theirs(PROMPT, image=start * scale, strength=0.5, num_inference_steps=6, guidance_scale=5.0,
                     output_type="latent", generator=torch.Generator().manual_seed(3)).images
-    drawn, _ = nodes_draw(pipe, steps=6, latent={"samples": start}, denoise_strength=0.5)
+    drawn, _ = nodes_draw(pipe, steps=6, latent={"samples": start}, denoise_strength=0.5, scheduler=name)
     assert (drawn * scale - wanted).abs().max() < 2e-3 * wanted.abs().max()
     kept, _ = nodes_draw(pipe, steps=6, latent={"samples": start}, denoise_strength=0.0)
     assert torch.allclose(kept, start, atol=1e-5)

@@ -93,7 +93,6 @@ def draw_part(pipe: KolorsPipeline, texts: tuple[Sequence[Encoded], Encoded], as
         times = times[first:]
         if not len(times):
             return latents
-        solver.set_begin_index(first)
         x = solver.add_noise(latents, noise, times[:1].expand(len(noise)))
     prompts, guided = texts[0], asked.cfg > 1
     see_noise = build_predictor(pipe, [*prompts, *([texts[1]] * len(prompts) if guided else [])],
