@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_lib import measure
+from course_lib import emoji, measure
 
 
 def test_distance_is_zero_for_equal_pictures_and_one_for_black_and_white():
@@ -23,3 +23,13 @@ def test_clipped_counts_both_ends_of_the_scale():
     pixels = np.full((2, 2, 3), 100, dtype=np.uint8)
     pixels[0, 0] = (0, 255, 254)
     assert measure.clipped(Image.fromarray(pixels)) == pytest.approx(2 / 12)
+
+
+def test_two_tone_is_one_for_line_art_alone():
+    scenes = {style: [emoji.Scene(name, style, ground, 56, 4, 4, False)
+                      for name, ground in (("red-apple", "yellow"), ("frog", "white"), ("bus", "blue"))]
+              for style in emoji.STYLES}
+    shares = {style: [measure.two_tone(emoji.compose(scene)) for scene in row] for style, row in scenes.items()}
+    assert min(shares["lineart"]) > 0.99
+    assert max(shares["flat"] + shares["noto"] + shares["3d"]) < 0.9
+    assert measure.two_tone(Image.new("RGB", (16, 16), "red")) == 1
