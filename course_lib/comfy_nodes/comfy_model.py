@@ -80,8 +80,10 @@ def surround(pipe: KolorsPipeline) -> Callable[..., Tensor]:
 
     def sample(executor: Callable[..., Tensor], noise: Tensor, latent: Tensor, sampler: object, sigmas: Tensor,
                mask: Tensor | None = None, callback: object = None, no_bar: bool = False,
-               seed: int | None = None) -> Tensor:
+               seed: int | None = None, **newer: object) -> Tensor:
         fitted = fit_empty(pipe, latent)
+        if "latent_shapes" in newer:  # later than 0.3.64
+            newer["latent_shapes"] = [fitted.shape]
         if fitted.shape != noise.shape:
             noise = torch.randn(fitted.shape, generator=torch.Generator().manual_seed(seed))  # as ComfyUI draws it
         watch = here().watch(pipe)
@@ -90,6 +92,6 @@ def surround(pipe: KolorsPipeline) -> Callable[..., Tensor]:
             watch(Step(index, steps, float(sigmas[index]), x, denoised))
 
         with wearing(pipe, executor.class_obj.model_patcher.get_attachment(WEARS)):
-            return executor(noise, fitted, sampler, sigmas, mask, tell, no_bar, seed)
+            return executor(noise, fitted, sampler, sigmas, mask, tell, no_bar, seed, **newer)
 
     return sample
