@@ -172,6 +172,13 @@ def test_a_full_disk_leaves_the_last_file_whole(unet, saved):
     assert [file.name for file in folder.iterdir()] == ["style.safetensors"]
 
 
+def test_a_file_is_replaced_and_never_written_over(unet, saved):
+    before, link = saved[0].read_bytes(), saved[0].with_name("link")
+    link.hardlink_to(saved[0])  # would change if the same file were written to
+    save_lora(tune(unet, seed=9, rank=4), saved[0], base_model="tiny")
+    assert link.read_bytes() == before != saved[0].read_bytes()
+
+
 def test_a_place_that_cannot_be_written_is_told(unet, tmp_path):
     tune(unet, rank=1)
     (tmp_path / "file").write_text("")
