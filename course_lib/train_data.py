@@ -86,6 +86,7 @@ def prepare(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig,
 
 def read_set(folder: Path, config: TrainConfig) -> tuple[list[Row], list[Row], list[Row]]:
     """Read the rows to train on, those held back, and those of the prior; LessonError for too few or bad ones."""
+    folder = folder.expanduser()
     if not folder.is_dir():
         raise error("train_no_folder", folder=folder)
     rows, held, prior = read_rows(folder / "train", config.dataloader_num_workers), [], []
@@ -107,6 +108,12 @@ def own_size(pipe: KolorsPipeline, config: TrainConfig) -> tuple[int, int]:
     """Return width and height in pixels: the settings', else the model's own."""
     own = pipe.default_sample_size * pipe.vae_scale_factor
     return config.width or own, config.height or own
+
+
+def find_device(pipe: KolorsPipeline) -> torch.device:
+    """Return where the UNet is to work: what the plan says, for with one that takes turns it may wait in RAM."""
+    plan = getattr(pipe, "plan", None)
+    return torch.device(plan.device) if plan else pipe.unet.device
 
 
 def encode_captions(pipe: KolorsPipeline, captions: list[str], kept: Cache) -> dict[str, Encoded]:
@@ -189,6 +196,7 @@ def draw_prior(pipe: KolorsPipeline, config: TrainConfig, texts: dict[str, Encod
     """Let the base model draw what it would without the LoRA; the latents alone are needed."""
     source = fingerprint(Path(pipe.name_or_path), (*UNET_FILES, *MAKE, *WEIGHTS))
     width, height = own_size(pipe, config)
+    pipe.unet.to(find_device(pipe))
     examples = []
     for number in range(config.prior_pictures):
         prompt = config.prior_prompts[number % len(config.prior_prompts)]

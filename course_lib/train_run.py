@@ -19,7 +19,7 @@ from course_lib.pipeline import Picture
 from course_lib.publish import BASES
 from course_lib.settings import SamplerSettings
 from course_lib.train_config import TrainConfig
-from course_lib.train_data import Say, TrainSet, own_size
+from course_lib.train_data import Say, TrainSet, find_device, own_size
 from course_lib.train_loss import fix_batches, make_generator, noise_loss
 from course_lib.train_processes import Processes
 from course_lib.train_state import Counters, read_state, write_state
@@ -41,8 +41,8 @@ class Run:
         self.device = find_device(pipe)
         self.precision = choose_precision(config, self.device, say)
         self.alphas_bar = pipe.scheduler.alphas_cumprod.to(self.device)
-        self.validation = fix_batches(pipe, data.validation, config)
         self.parameters = self.add_weights()
+        self.validation = fix_batches(pipe, data.validation, config)
         self.weights = list(self.parameters.values())
         self.optimizer = torch.optim.AdamW(self.weights, lr=config.learning_rate, weight_decay=config.weight_decay,
                                            fused=True)
@@ -235,12 +235,6 @@ class Run:
         if self.device.type == "cuda":
             return torch.cuda.max_memory_allocated(self.device)
         return psutil.Process().memory_info().rss
-
-
-def find_device(pipe: KolorsPipeline) -> torch.device:
-    """Return where the UNet is to work: what the plan says, for with one that takes turns it may wait in RAM."""
-    plan = getattr(pipe, "plan", None)
-    return torch.device(plan.device) if plan else pipe.unet.device
 
 
 def choose_precision(config: TrainConfig, device: torch.device, say: Say) -> str:

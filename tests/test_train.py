@@ -24,7 +24,7 @@ from course_lib.train_config import TrainConfig
 from course_lib.train_loss import Batch, noise_loss, place_batch, weigh_levels
 from course_lib.train_run import CHECKPOINTS, choose_precision
 from course_lib.train_state import STATE
-from course_lib.train_view import PlainView, describe_end, draw_training, interrupts, smooth
+from course_lib.train_view import LiveView, PlainView, describe_end, draw_training, interrupts, smooth
 
 SMALL = TrainConfig(lora_rank=4, lora_alpha=4.0, batch_size=2, steps_per_epoch=6, learning_rate=1e-3,
                     lr_warmup_steps=2, checkpoint_every=100)
@@ -421,6 +421,24 @@ def test_interrupts_in_another_thread_are_left_alone():
     thread.start()
     thread.join()
     assert found == [False]
+
+
+def test_the_live_view_shows_a_training_and_its_button_ends_it(pipe, style_set, cache, tmp_path, monkeypatch):
+    """The widgets themselves, with a click after the second step as the page would send it."""
+    seen = []
+
+    class Clicked(LiveView):
+        def show(self, records):
+            super().show(records)
+            seen.append((self.bar.value, self.bar.max, len(self.curve.value), len(self.pictures.children)))
+            if len(records) == 2:
+                self.stop.click()
+
+    monkeypatch.setattr("course_lib.train.open_view", lambda first: Clicked())
+    config = SMALL.but(sample_prompts=("一只猫",), sample_steps=2, sample_every=1)
+    result = fit(pipe, style_set, config, output_path=tmp_path, cache=cache)
+    assert result.stopped == "asked" and result.step == 3 and read_step(tmp_path) == 3
+    assert seen[0][:2] == (1, 6) and seen[0][2] > 1000 and seen[0][3] == 1
 
 
 def record(step, loss, **more):

@@ -28,29 +28,32 @@ CONFIG = TrainConfig(batch_size=BATCH, steps_per_epoch=1000, learning_rate=1e-4)
 GOAL = 1.8
 
 
-def train_uncached(pipe, folder, checkpointing):
+def train_uncached(pipe, folder, checkpointing, batch_size=BATCH):
     """Train as diffusers' example does (train_text_to_image_lora_sdxl.py), every step from pixels and words."""
-    pipe.unet.requires_grad_(False)
+    device, dtype = pipe.unet.device, pipe.unet.dtype
     weights = add_lora(pipe.unet, rank=CONFIG.lora_rank, alpha=CONFIG.lora_alpha)
     optimizer = torch.optim.AdamW(weights, lr=CONFIG.learning_rate)
     if checkpointing:
         pipe.unet.enable_gradient_checkpointing()
     pipe.unet.train()
-    alphas_bar = pipe.scheduler.alphas_cumprod
+    alphas_bar = pipe.scheduler.alphas_cumprod.to(device)
     rows = itertools.cycle(read_rows(folder / "train"))
     while True:
-        batch = [next(rows) for _ in range(BATCH)]
+        batch = [next(rows) for _ in range(batch_size)]
         with torch.no_grad():
-            pixels = torch.cat([pipe.image_processor.preprocess(row.picture) for row in batch])
+            pixels = torch.cat([pipe.image_processor.preprocess(row.picture) for row in batch]).to(device)
             latents = pipe.vae.encode(pixels).latent_dist.sample() * pipe.vae.config.scaling_factor
             states, _, pooled, _ = pipe.encode_prompt([row.caption for row in batch], do_classifier_free_guidance=False)
         noise = torch.randn_like(latents)
-        levels = torch.randint(0, len(alphas_bar), (BATCH,))
+        levels = torch.randint(0, len(alphas_bar), (batch_size,), device=device)
         kept = alphas_bar[levels].view(-1, 1, 1, 1)
         noisy = kept.sqrt() * latents + (1 - kept).sqrt() * noise
-        told = {"text_embeds": pooled, "time_ids": torch.tensor([[64.0, 64, 0, 0, 64, 64]]).expand(BATCH, -1)}
-        predicted = pipe.unet(noisy, levels, states, added_cond_kwargs=told, return_dict=False)[0]
-        loss = mse_loss(predicted, noise)
+        height, width = pixels.shape[2:]
+        size = torch.tensor([[height, width, 0, 0, height, width]] * batch_size, device=device, dtype=dtype)
+        with torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
+            predicted = pipe.unet(noisy.to(dtype), levels, states, return_dict=False,
+                                  added_cond_kwargs={"text_embeds": pooled, "time_ids": size})[0]
+        loss = mse_loss(predicted.float(), noise.float())
         loss.backward()
         torch.nn.utils.clip_grad_norm_(weights, CONFIG.max_grad_norm)
         optimizer.step()
