@@ -16,6 +16,7 @@ from course_lib.messages import text
 from course_lib.pipeline import Picture
 
 SHOWN_WORDS = 48  # letters of a value in the table
+NOTE = "<div style='opacity:0.7'>{}</div>"
 CELL = "<td style='text-align:left;vertical-align:top'>{}</td>"
 GAP = 4  # px between the channels of a latent
 
@@ -34,6 +35,7 @@ class NodeResult:
     notes: tuple[str, ...] = ()
     pictures: tuple[Image.Image, ...] = ()
     files: tuple[Path, ...] = ()
+    links: dict[str, str] = field(default_factory=dict)  # inputs that came along a wire -> what they came from
 
     @property
     def name(self) -> str:
@@ -52,9 +54,14 @@ class NodeResult:
         """Say in lines of text what went in, what came out, and how long it took."""
         lines = [text("node_cached", name=self.name) if self.cached
                  else text("node_took", name=self.name, seconds=f"{self.seconds:.1f}")]
-        lines += [f"  → {name}: {describe_value(value)}" for name, value in self.inputs.items()]
-        lines += [f"  ← {name}: {describe_value(value)}" for name, value in self.outputs.items()]
+        lines += [f"  → {name}: {'; '.join(said)}" for name, said in self.describe_inputs().items()]
+        lines += [f"  ← {name}: {'; '.join(describe_value(value))}" for name, value in self.outputs.items()]
         return "\n".join(lines + [f"  {note}" for note in (*self.notes, *map(str, self.files))])
+
+    def describe_inputs(self) -> dict[str, list[str]]:
+        """Say what went in: of what came along a wire only where from, for the node there tells it."""
+        return {name: [self.links[name]] if name in self.links else describe_value(value)
+                for name, value in self.inputs.items()}
 
     def _ipython_display_(self) -> None:
         display(Table([self]))
@@ -114,37 +121,36 @@ class Table:
     def write_row(self, node: NodeResult) -> str:
         """Return one node's row in HTML."""
         taken = text("node_kept") if node.cached else f"{node.seconds:.1f} s"
-        went_in, came_out = (write_values(values) for values in (node.inputs, node.outputs))
-        more = "".join(f"<div>{escape(str(line))}</div>" for line in (*node.notes, *(file.name for file in node.files)))
-        cells = (escape(node.name), went_in, came_out + more, escape(taken))
+        went_in = write_values(node.describe_inputs())
+        came_out = write_values({name: describe_value(value) for name, value in node.outputs.items()})
+        more = "".join(NOTE.format(escape(line)) for line in (*node.notes, *(file.name for file in node.files)))
+        cells = (escape(node.name), went_in, came_out + more, f"<span style='white-space:nowrap'>{taken}</span>")
         return f"<tr>{''.join(CELL.format(cell) for cell in cells)}</tr>"
 
 
-def write_values(values: Mapping[str, object]) -> str:
-    """Return named values in HTML, a line for each."""
-    return "".join(f"<div><b>{escape(name)}</b> {escape(describe_value(value))}</div>"
-                   for name, value in values.items())
+def write_values(values: Mapping[str, Sequence[str]]) -> str:
+    """Return what is said of named values in HTML, a line for each."""
+    return "".join(f"<div><b>{escape(name)}</b> {'<br>'.join(map(escape, said))}</div>"
+                   for name, said in values.items())
 
 
-def describe_value(value: object) -> str:
-    """Say in a few words what goes along a wire or stands in a widget: of tensors shape, type and range."""
+def describe_value(value: object) -> list[str]:
+    """Say in a few lines what goes along a wire or stands in a widget: of tensors shape, type and range."""
     if isinstance(value, Tensor):
-        return describe_tensor(value)
+        return [describe_tensor(value)]
     if isinstance(value, dict):
-        tensors = {name: part for name, part in value.items() if isinstance(part, Tensor)}
-        return "; ".join(f"{name} {describe_tensor(part)}" for name, part in tensors.items())
+        return [f"{name} {describe_tensor(part)}" for name, part in value.items() if isinstance(part, Tensor)]
     if isinstance(value, list):  # CONDITIONING
-        return "; ".join(describe_tensor(pair[0]) for pair in value)
+        return [describe_tensor(pair[0]) for pair in value]
     if isinstance(value, CourseModel):
-        worn = "".join(f" + {lora.path.name}" for lora in value.loras)
-        return describe_module(value.pipe.unet) + worn
+        return [describe_module(value.pipe.unet), *(f"+ {lora.path.name}" for lora in value.loras)]
     if isinstance(value, CourseClip):
-        return describe_module(value.pipe.text_encoder)
+        return [describe_module(value.pipe.text_encoder)]
     if isinstance(value, Reader):
-        return describe_module(value.text_encoder)
+        return [describe_module(value.text_encoder)]
     if isinstance(value, CourseVae):
-        return describe_module(value.pipe.vae)
-    return shorten_value(value)
+        return [describe_module(value.pipe.vae)]
+    return [shorten_value(value)]
 
 
 def shorten_value(value: object) -> str:
@@ -156,7 +162,7 @@ def shorten_value(value: object) -> str:
 def describe_module(module: torch.nn.Module) -> str:
     """Name a part of the model, with the count of its weights."""
     count = sum(weight.numel() for weight in module.parameters())
-    return text("node_module", kind=type(module).__name__, count=f"{count / 1e6:.1f}")
+    return text("node_module", kind=type(module).__name__, wan=count / 1e4, millions=count / 1e6)
 
 
 def describe_tensor(tensor: Tensor) -> str:

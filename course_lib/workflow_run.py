@@ -93,6 +93,8 @@ def run_node(host: NotebookHost, node: str, key: str, done: Mapping[str, NodeRes
     kind, host.node, host.notes = NODES[about["class_type"]], node, []
     inputs = {name: list(done[value[0]].outputs.values())[value[1]] if is_link(value) else value
               for name, value in about["inputs"].items() if is_known(kind, name)}
+    links = {name: f"← #{value[0]} {list(done[value[0]].outputs)[value[1]]}" for name, value in about["inputs"].items()
+             if name in inputs and is_link(value)}
     cached, started = key in cache.outputs, time.perf_counter()
     if not cached:
         if host.callback is not None and host.callback(Progress(node, about["class_type"])) is True:
@@ -110,7 +112,7 @@ def run_node(host: NotebookHost, node: str, key: str, done: Mapping[str, NodeRes
     title = about.get("_meta", {}).get("title", "") if isinstance(about.get("_meta"), Mapping) else ""
     return NodeResult(node, about["class_type"], str(title), inputs, dict(zip(names, values)),
                       time.perf_counter() - started, cached, notes, tuple(shown.get("pictures", ())),
-                      tuple(shown.get("files", ())))
+                      tuple(shown.get("files", ())), links)
 
 
 def is_known(kind: type, name: str) -> bool:

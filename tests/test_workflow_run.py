@@ -399,7 +399,8 @@ def test_a_result_tells_what_went_in_and_came_out(pipe):
     assert "steps: 2" in said and "1 × 4 × 16 × 16" in said and "float32" in said
     assert f"{latent.max():.2g}" in said
     assert results["3"].previews()[0][1].size == (4 * 16 + 3 * 4, 16) and results["8"].previews()[0][1].size == (64, 64)
-    assert describe_value(results["4"].outputs["MODEL"]).startswith("UNet2DConditionModel")
+    assert "positive: ← #6 CONDITIONING" in said
+    assert describe_value(results["4"].outputs["MODEL"])[0].startswith("UNet2DConditionModel")
     assert results["6"].inputs["text"] == PROMPT
 
 

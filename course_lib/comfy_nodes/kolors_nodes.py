@@ -141,7 +141,8 @@ class KolorsTextEncode:
         prompts = read_prompts(prompt, seed)
         negative = " ".join(read_prompts(negative_prompt, seed))
         if prompts != [prompt.strip()]:
-            here().note(text("node_prompts", prompts=text("list_comma").join(f"「{one}」" for one in prompts)))
+            here().note(text("node_prompts", prompts=text("list_comma").join(text("node_quoted", words=one)
+                                                                                 for one in prompts)))
         if len(prompts) * num_images_per_prompt > MOST_TOTAL:
             raise error("node_prompts_many", count=len(prompts) * num_images_per_prompt, most=MOST_TOTAL)
         here().make_room()

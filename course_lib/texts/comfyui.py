@@ -90,6 +90,7 @@ TEXTS = {
     "node_quantised_cpu": {"zh": "{precision} 需要 NVIDIA GPU；这里用的是没有量化的文本编码器。",
                            "en": "{precision} needs an NVIDIA GPU; here the text encoder is not quantised."},
     "node_prompts": {"zh": "提示词展开为：{prompts}", "en": "The prompt stands for: {prompts}"},
+    "node_quoted": {"zh": "「{words}」", "en": "\"{words}\""},
     "node_denoise_unused": {"zh": "没有连接 latent，denoise_strength 不起作用。", "en": "Nothing is linked to latent, so denoise_strength does nothing."},
     "node_lora_worn": {"zh": "LoRA {file}：{report}", "en": "LoRA {file}: {report}"},
     "node_model_loading": {"zh": "[kolors-course] 正在加载模型 {name}（用环境变量 {variable} 选择 tiny 或 kolors）",
@@ -106,7 +107,7 @@ TEXTS = {
     "node_took": {"zh": "{name}：{seconds} 秒", "en": "{name}: {seconds} s"},
     "node_kept": {"zh": "沿用", "en": "kept"},
     "node_table": {"zh": "节点|输入|输出|用时", "en": "node|inputs|outputs|time"},
-    "node_module": {"zh": "{kind}，{count} 百万个参数", "en": "{kind}, {count} million weights"},
+    "node_module": {"zh": "{kind}，{wan:.0f} 万个参数", "en": "{kind}, {millions:.1f} million weights"},
     "node_left_out": {"zh": "这些节点有错，它们后面的输出没有运行：{nodes}", "en": "These nodes are wrong, and the outputs behind them did not run: {nodes}"},
     "node_stopped": {"zh": "节点 {node} 停下了：{what}", "en": "Node {node} stopped: {what}"},
 }
