@@ -262,7 +262,8 @@ def test_junk_answers(path, content):
     with running(junk=path, content=content, pace=0.2 if path == "/queue" else 0.005) as stand, \
             pytest.raises(LessonError) as problem:
         comfyui.queue(SLOW if path == "/queue" else PLAIN, server=stand.port, show=False, seconds=20)
-    assert told("comfy_no_view" if path == "/view" and len(content) else "comfy_junk", problem) or path == "/view"
+    assert told("comfy_no_view" if path == "/view" else "comfy_junk", problem)
+    assert path == "/view" or content != loopback_comfyui.JUNK or "8 MB" in problem.value.why  # not read to its end
 
 
 @pytest.mark.parametrize("path, status", [("/prompt", 500), ("/prompt", 403), ("/prompt", 404),
@@ -296,6 +297,12 @@ def test_nothing_runs(monkeypatch, folder):
         with pytest.raises(LessonError) as problem:
             comfyui.queue(PLAIN, server=server)
         assert told("comfy_not_running", problem)
+
+
+def test_no_proxy_of_the_environment_is_asked(stand, monkeypatch):
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert len(comfyui.queue(PLAIN, server=stand.port, show=False)) == 1 and stand.connects == 1
 
 
 # --- start, stop
@@ -502,6 +509,16 @@ def test_install_failures(case, source, pins, tmp_path, monkeypatch):
     assert told(key, problem), problem.value
     assert before is None or before == sorted(folder.rglob("*"))
     assert not folder.with_name(folder.name + ".part").exists()
+
+
+def test_a_disk_that_is_not_kept_is_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(comfyui_install.machine, "name_host", lambda: "modelscope")
+    monkeypatch.setattr(comfyui_install.machine, "find_mount", lambda folder: Path(folder.anchor))
+    comfyui_install.check_place(tmp_path / "x")
+    assert "注意" in capsys.readouterr().out
+    monkeypatch.setattr(comfyui_install.machine, "find_mount", lambda folder: tmp_path)
+    comfyui_install.check_place(tmp_path / "x")
+    assert not capsys.readouterr().out
 
 
 @pytest.mark.parametrize("output, key", [
