@@ -7,13 +7,18 @@ import ast
 import base64
 import re
 from dataclasses import dataclass
+from xml.etree import ElementTree
 
 import jupytext
 
 from course_lib.messages import LANGUAGES
 
 PICTURE_BYTES = 40_000
+DRAWING_BYTES = 60_000
 PICTURE_TYPES = {"image/png", "text/plain"}
+DRAWING = "image/svg+xml"
+# What a drawing is made of; GitHub and nbconvert put it into their page as it is, so nothing in it may act or load.
+DRAWING_TAGS = {"svg", "g", "rect", "circle", "path", "text"}
 
 FENCED = re.compile(r"^```.*?^```", re.DOTALL | re.MULTILINE)
 FENCED_CODE = re.compile(r"^```\w.*?^```", re.DOTALL | re.MULTILINE)
@@ -142,8 +147,11 @@ def stored_problems(cell, number):
             problems.append(f"stores stderr: {first_words(output.text)}")
         data = output.get("data", {})
         pictures = {mime for mime in data if mime.startswith("image/")}
-        if pictures and not (pictures == {"image/png"} and set(data) <= PICTURE_TYPES):
-            problems.append(f"a picture is one PNG with its text, not {sorted(data)}")
+        if pictures and not (pictures == {"image/png"} and set(data) <= PICTURE_TYPES
+                             or set(data) == {DRAWING, "text/plain"}):
+            problems.append(f"a picture is one PNG with its text, or one SVG, not {sorted(data)}")
+        if DRAWING in data:
+            problems += drawing_problems(data[DRAWING])
         if len(base64.b64decode(data.get("image/png", ""))) > PICTURE_BYTES:
             problems.append(f"a picture is larger than {PICTURE_BYTES} bytes")
         shown = "\n".join([output.get("text", ""), *(v for k, v in data.items() if k.startswith("text/"))])
@@ -152,3 +160,16 @@ def stored_problems(cell, number):
         if ABSOLUTE_PATH.search(shown):
             problems.append(f"shows an absolute path: {ABSOLUTE_PATH.search(shown)[0]}")
     return problems
+
+
+def drawing_problems(svg):
+    """Say why a lesson may not store an SVG: too large, or more in it than plain shapes and text."""
+    try:
+        marks = list(ElementTree.fromstring(svg).iter())
+    except ElementTree.ParseError as cause:
+        return [f"an SVG that is no XML: {cause}"]
+    tags = {mark.tag.rpartition("}")[2] for mark in marks} - DRAWING_TAGS
+    names = {name for mark in marks for name in mark.attrib if name.startswith("on") or name.endswith("href")
+             or name in ("style", "id", "class")}
+    problems = [f"an SVG of plain shapes only, not with {sorted(tags | names)}"] if tags or names else []
+    return problems + ([f"a drawing is larger than {DRAWING_BYTES} bytes"] if len(svg) > DRAWING_BYTES else [])

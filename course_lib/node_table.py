@@ -4,6 +4,8 @@ A running ComfyUI tells all of its own; this table serves where none runs. Names
 kijai's ComfyUI-KwaiKolorsWrapper.
 """
 
+from functools import cache
+
 from course_lib.node_types import NodeType, read_types
 from course_lib.samplers import SAMPLERS
 from course_lib.settings import MOST_SEED
@@ -123,7 +125,7 @@ DESCRIBED = {
                               "image/upscaling", "Upscale Image (using Model)"),
     "ImageInvert": ({"image": ("IMAGE",)}, {}, ("IMAGE",), "image", "Invert Image"),
     "ImageBatch": ({"image1": ("IMAGE",), "image2": ("IMAGE",)}, {}, ("IMAGE",), "image", "Batch Images"),
-    # The camp's.
+    # The camp's; the seed of KolorsTextEncode, which chooses among {a|b}, is the course's addition.
     "DownloadAndLoadKolorsModel": ({"model": (["Kwai-Kolors/Kolors"],), "precision": (["fp16"],)}, {},
                                    ("kolors_model:KOLORSMODEL",), KOLORS, "(Down)load Kolors Model"),
     "DownloadAndLoadChatGLM3": ({"precision": (["fp16", "quant4", "quant8"], {"default": "fp16"})}, {},
@@ -131,7 +133,8 @@ DESCRIBED = {
     "LoadChatGLM3": ({"chatglm3_checkpoint": FILE}, {}, ("chatglm3_model:CHATGLM3MODEL",), KOLORS,
                      "Load ChatGLM3 Model"),
     "KolorsTextEncode": ({"chatglm3_model": ("CHATGLM3MODEL",), "prompt": TEXT, "negative_prompt": TEXT,
-                          "num_images_per_prompt": ("INT", {"default": 1, "min": 1, "max": 128, "step": 1})}, {},
+                          "num_images_per_prompt": ("INT", {"default": 1, "min": 1, "max": 128, "step": 1})},
+                         {"seed": ("INT", {"default": 0, "min": 0, "max": MOST_SEED, "forceInput": True})},
                          ("kolors_embeds:KOLORS_EMBEDS",), KOLORS, "Kolors Text Encode"),
     "KolorsSampler": (
         {"kolors_model": ("KOLORSMODEL",), "kolors_embeds": ("KOLORS_EMBEDS",),
@@ -150,6 +153,7 @@ DESCRIBED = {
 OUTPUT_NODES = ("SaveImage", "PreviewImage")
 
 
+@cache
 def list_known() -> dict[str, NodeType]:
     """Return the NodeTypes of this table by class name."""
     return read_types({name: {

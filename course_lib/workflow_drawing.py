@@ -21,6 +21,8 @@ from course_lib.workflow_parts import BYPASSED, MUTED, NOTES, REROUTE, Graph, Li
 MOST_DRAWN = 300  # nodes; the others are counted below the drawing
 MOST_SPREAD = 30_000  # px; places further apart than this are junk, and the nodes are laid out anew
 MOST_LINES = 40  # of a text on a node
+MOST_ROWS = 40  # widgets of a node
+MOST_LETTERS = 200  # of one line
 MARGIN = 24  # px around everything
 SHOWN_WIDTH = 1200  # px at most on the page; the file can be enlarged without loss
 LETTER, TITLE_LETTER, GROUP_LETTER = 13, 15, 20  # px
@@ -69,7 +71,7 @@ def draw(workflow: Workflow, subgraph: str | None = None) -> Drawing:
     """Draw a workflow, or the inside of one of its subgraphs by name; LessonError where it has no such subgraph."""
     graph = workflow if subgraph is None else find_subgraph(workflow, subgraph)
     types = workflow.types
-    nodes = dict([*graph.nodes.items()][:MOST_DRAWN])
+    nodes = {node.id: cut(node) for node in [*graph.nodes.values()][:MOST_DRAWN]}
     boxes = find_boxes(graph, nodes, types)
     inside = {kind: part.name for kind, part in workflow.subgraphs.items()}
     anchors: Anchors = {}
@@ -79,6 +81,11 @@ def draw(workflow: Workflow, subgraph: str | None = None) -> Drawing:
     wires = [mark for link in graph.links for mark in draw_link(link, anchors)]
     frames = [group.bounding for group in graph.groups[:MOST_DRAWN]] if groups else []
     return Drawing(frame(groups + wires + bodies, [*boxes.values()], frames), describe(workflow, graph, len(nodes)))
+
+
+def cut(node: Node) -> Node:
+    """Return a node with no more widgets than a page can show."""
+    return Node(**{**vars(node), "widgets": dict([*node.widgets.items()][:MOST_ROWS])})
 
 
 def find_subgraph(workflow: Workflow, name: str) -> Graph:
@@ -287,7 +294,7 @@ def draw_value(name: str, value: object, known: NodeType | None, left: float, to
 def draw_text(words: str, left: float, top: float, width: float, height: float) -> list[str]:
     """Draw a text in lines that fit into a box, the last one ended by "…" where more follows."""
     most = max(1, min(MOST_LINES, int((height - 4) // 15)))
-    lines = list(wrap(words[:200 * MOST_LINES], width, most + 1))
+    lines = list(wrap(words[:MOST_LETTERS * MOST_LINES], width, most + 1))
     if len(lines) > most:
         lines = [*lines[:most - 1], fit(lines[most - 1] + "……", width, LETTER)]
     return [write(line, left, top + 15 + row * 15, VALUES) for row, line in enumerate(lines) if line.strip()]
@@ -298,7 +305,7 @@ def wrap(words: str, width: float, most: int) -> Iterator[str]:
     count = 0
     for line in words.splitlines():
         while count < most:
-            end = len(line) if measure(line, LETTER) <= width else count_fitting(line, width)
+            end = count_fitting(line[:MOST_LETTERS], width)
             if end < len(line) and " " in line[end // 2:end]:
                 end = line.rindex(" ", 0, end) + 1
             yield line[:end].rstrip()
@@ -310,10 +317,10 @@ def wrap(words: str, width: float, most: int) -> Iterator[str]:
 def count_fitting(words: str, width: float) -> int:
     """Return how many letters of a text fit into `width` px, at least one."""
     used = 0.0
-    for place_, letter in enumerate(words):
+    for count, letter in enumerate(words):
         used += measure(letter, LETTER)
         if used > width:
-            return max(1, place_)
+            return max(1, count)
     return len(words)
 
 
@@ -384,12 +391,14 @@ def measure(words: str, size: int) -> float:
 
 def fit(words: str, width: float, size: int) -> str:
     """Return one line that fits into `width` px, shortened with "…" where it is longer."""
-    words = " ".join(words[:500].split())
+    words = " ".join(words[:MOST_LETTERS].split())
     if measure(words, size) <= width:
         return words
-    while words and measure(words + "…", size) > width:
-        words = words[:-1]
-    return words + "…" if words else ""
+    count, used = 0, measure("…", size)
+    while used + measure(words[count], size) <= width:
+        used += measure(words[count], size)
+        count += 1
+    return words[:count] + "…" if count else ""
 
 
 def colour(given: object, default: str) -> str:

@@ -105,8 +105,8 @@ def is_sent(found: Place, root: Graph) -> bool:
 
 
 def has_names(node: Node) -> bool:
-    """Say whether each value of a node is known by name."""
-    return not any(name.isdecimal() for name in node.widgets)
+    """Say whether a node's values are known by name; those beyond the names, which some pages write, do not count."""
+    return not node.widgets or not all(name.isdecimal() for name in node.widgets)
 
 
 def write_values(node: Node, types: Types) -> dict[str, object]:
@@ -150,7 +150,7 @@ def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place],
 
     Goes through reroutes, bypassed nodes, and both ends of subgraphs; LessonError for a circle of those.
     """
-    found, seen = start, set()
+    found, seen, rerouted = start, set(), False
     link = found.node.inputs.get(name)
     while link is not None:
         if (found.id, link.id, link.output) in seen:
@@ -170,9 +170,9 @@ def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place],
         elif node.type in root.subgraphs:
             found, link = enter(found, slot, places, root)
         elif node.type == REROUTE:
-            link = next(iter(node.inputs.values()), None)
-        elif node.type == PRIMITIVE:
-            return Value(node.widgets["value"]) if "value" in node.widgets else None
+            link, rerouted = next(iter(node.inputs.values()), None), True
+        elif node.type == PRIMITIVE:  # ComfyUI's page loses a primitive's value at a reroute
+            return Value(node.widgets["value"]) if "value" in node.widgets and not rerouted else None
         else:
             return None if node.type in NOTES else (found.id, slot)
     return None
@@ -274,6 +274,8 @@ def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int], lin
         written["widgets_values"] = node.widgets
     elif node.widgets or node.type in types and types[node.type].list_widgets():
         written["widgets_values"] = write_widgets(node, types)
+        if node.extra.get("widgets_form") == "named":  # newer pages write the names beside the values
+            written["widgets_values_named"] = node.widgets
     return {**written, **{key: value for key, value in node.extra.items() if key != "widgets_form"}}
 
 

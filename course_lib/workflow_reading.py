@@ -144,7 +144,7 @@ def read_level(tree: Mapping[str, object], types: Types, problems: list[str]) ->
         for name, socket in zip(node.inputs, (value for value in sockets if isinstance(value, dict))):
             number = socket.get("link")
             if number is not None:
-                node.inputs[name] = connect(graph, table.get(number) if isinstance(number, int) else None,
+                node.inputs[name] = connect(graph, table.get(number) if type(number) is int else None,
                                             node, name, problems)
     end = graph.nodes.get(SUBGRAPH_OUTPUT)
     for link in table.values():
@@ -175,7 +175,7 @@ def read_links(raw: object) -> list[Link]:
             value = [value.get(key) for key in LINK_KEYS]
         else:
             value, extra = [*as_list(value), "*"][:6], {}
-        if len(value) == 6 and isinstance(value[0], int) and all(isinstance(value[at], int) for at in (2, 4)):
+        if len(value) == 6 and all(type(value[at]) is int for at in (0, 2, 4)):  # True is no number here
             links.append(Link(value[0], as_text(value[1]), value[2], as_text(value[3]), str(value[4]),
                               read_kind(value[5]), extra))
     return links
@@ -215,16 +215,17 @@ def read_node(value: Mapping[str, object], types: Types) -> Node:
     sockets = name_sockets([read_socket(part) for part in as_list(value.get("inputs")) if isinstance(part, dict)])
     node = Node(as_text(value.get("id")), as_text(value["type"]), as_text(value.get("title")),
                 as_numbers(value.get("pos"), 2), as_numbers(value.get("size"), 2),
-                value["mode"] if isinstance(value.get("mode"), int) else 0, dict.fromkeys(sockets), {}, sockets,
+                value["mode"] if type(value.get("mode")) is int else 0, dict.fromkeys(sockets), {}, sockets,
                 [read_socket(part) for part in as_list(value.get("outputs")) if isinstance(part, dict)],
                 dict(as_dict(value.get("properties"))),
                 {key: part for key, part in value.items() if key not in NODE_KEYS})
     values = value.get("widgets_values")
-    node.extra["widgets_form"] = "dict" if isinstance(values, dict) else "list"
+    named = as_dict(value.get("widgets_values_named"))
+    node.extra["widgets_form"] = "dict" if isinstance(values, dict) else "named" if named else "list"
     if isinstance(values, dict):
         node.widgets = dict(values)
     elif isinstance(values, list):
-        node.widgets = name_values(values, list_names(node, values, as_dict(value.get("widgets_values_named")), types))
+        node.widgets = name_values(values, list_names(node, values, named, types))
     return node
 
 
@@ -269,7 +270,7 @@ def list_names(node: Node, values: list, named: dict, types: Types) -> list[str]
         return ["text"]
     if node.type == PRIMITIVE:
         return ["value", CONTROL, FILTER]
-    if list(named.values()) == values:
+    if named and list(named.values()) == values[:len(named)]:
         return list(named)
     if node.type in types:
         return drop_forced([*types[node.type].list_widgets()], types[node.type], values)

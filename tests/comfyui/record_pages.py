@@ -2,7 +2,8 @@
 
 python tests/comfyui/record_pages.py http://127.0.0.1:8188    (a running ComfyUI; needs playwright and Chromium)
 
-The workflows are made here: one for each thing that the page resolves before it sends a workflow.
+The workflows are made here: one for each thing that the page resolves before it sends a workflow. The recorded page is
+comfyui-frontend-package 1.58.1; 1.27.10 gives the same but for "subgraph twice", where it gives both uses one value.
 """
 
 import argparse
@@ -141,6 +142,7 @@ def list_cases():
     nodes, ends = make_base(model=(21, 0))
     cases["reroutes"] = make_page([*nodes, make_node(20, "Reroute"), make_node(21, "Reroute")],
                                   (4, 0, 20, 0), (20, 0, 21, 0), *ends)
+    nodes, ends = make_base(model=(21, 0))
     cases["reroute from nowhere"] = make_page([*nodes, make_node(21, "Reroute")], *ends)
     for name, mode in (("lora", 0), ("muted", 2), ("bypassed", 4)):
         cases[name] = make_page(*one(make_base(model=(10, 0), clip=(10, 1), lora_mode=mode)))
@@ -175,6 +177,7 @@ def list_cases():
                                           extra_ends=[(4, 1, 30, 0), (30, 0, 3, 2)])
     cases["subgraph's widget linked"] = with_writer(
         ["hidden"], extra_nodes=[make_node(14, "StringConcatenate", ["a", "b", ", "])], extra_ends=[(14, 0, 6, 1)])
+    cases["host muted"], cases["host bypassed"] = with_writer(mode=2), with_writer(mode=4)
     cases["inside bypassed"] = with_writer(subgraphs=[make_writer(4)])
     outer = make_subgraph(OUTER, [host(2, WRITE, ["of the inner host"])],
                           [(-10, 0, 2, 0), (-10, 1, 2, 1), (2, 0, -20, 0)],
