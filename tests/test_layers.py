@@ -34,7 +34,7 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "comfyui_child", "comfyui_install", "comfyui_link", "comfyui_server", "comfyui_socket",
          "comfyui_view", "comfyui", "comfyui_command",
          "worker", "sweep", "controls", "panels", "prediction", "widgets", "caption_editor",
-         "exercises", "lesson_rules", "lessons", "start", "__main__"]
+         "exercises", "set_exercises", "lesson_rules", "lessons", "start", "__main__"]
 PACKAGE = COURSE / "course_lib"
 MODULES = sorted(PACKAGE.rglob("*.py"))  # those of a folder in it count as the folder: texts/hub.py as texts
 SOURCES = MODULES + sorted((COURSE / "data").rglob("*.py")) + sorted((COURSE / "notebooks" / "src").glob("*.py"))

@@ -97,6 +97,14 @@ TEXTS = {
     "caption_end": {"zh": "已经到头了，写的都保存了", "en": "That was the last one; everything is saved"},
     "caption_none_blank": {"zh": "每一张都有说明了", "en": "Every picture has a caption"},
     "caption_changed": {"zh": "这条说明刚刚被别的程序改过，文件里现在是：{there}。你写的还在上面的框里，用哪一个？", "en": "Another program has just changed this caption; the file now says: {there}. Yours is still in the field above. Which one is to stay?"},
+    "make_exercise_unknown": {"zh": "这份数据里没有 {file}。", "en": "there is no {file} in this set."},
+    "make_exercise_too_few": {"zh": "删得太多了，只剩 {count} 张；能改的就改，别删。", "en": "too much was dropped, {count} are left; what can be corrected should be."},
+    "make_exercise_verdict": {"zh": "{file}：{reason}", "en": "{file}: {reason}"},
+    "make_exercise_caption": {"zh": "{file} 的说明和图对不上，裁判看到的是「{subject}」。", "en": "the caption of {file} does not fit its picture; the judge sees \"{subject}\"."},
+    "make_exercise_mirror": {"zh": "再想想「{caption}」：镜像以后，这句话还对吗？", "en": "think again about \"{caption}\": is it still true of the mirrored picture?"},
+    "make_exercise_licence": {"zh": "{name} 的许可证是「{licence}」，不能随便改、分享和商用。", "en": "{name} has the licence \"{licence}\": it may not freely be changed, shared and sold."},
+    "make_exercise_licence_missed": {"zh": "漏了 {name}：它的许可证是「{licence}」，可以用。", "en": "{name} is missing: its licence, \"{licence}\", allows it."},
+    "make_exercise_scene": {"zh": "这个场景的说明是「{words}」。", "en": "this scene's description is \"{words}\"."},
 }
 
 ERRORS = {
