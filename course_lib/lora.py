@@ -25,7 +25,6 @@ from course_lib.lora_adapters import (
     list_weights,
     read_layers,
     read_strengths,
-    take_out,
 )
 from course_lib.lora_convert import convert as convert
 from course_lib.lora_convert import require_alpha, write_lora
@@ -150,7 +149,7 @@ def merge_lora(unet: UNet2DConditionModel) -> list[str]:
     names = list_names(unet)
     for _, module in list_modules(unet):
         module.merge()
-    take_out(unet)
+    unet.unload_lora()
     return names
 
 
@@ -159,7 +158,7 @@ def remove_lora(unet: UNet2DConditionModel, name: str | None = None) -> list[str
     names = list_names(unet) if name is None else [find_name(unet, name)]
     strengths = {other: strength for other, strength in read_strengths(unet).items() if other not in names}
     if not strengths:
-        take_out(unet)
+        unet.unload_lora()
         return names
     unet.delete_adapters(names)
     apply_strengths(unet, strengths)

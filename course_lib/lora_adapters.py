@@ -1,4 +1,4 @@
-"""The LoRA layers in a UNet: peft's, put in, filled, read, turned up and down, merged and taken out.
+"""The LoRA layers in a UNet: peft's, put in, filled, read, turned up and down.
 
 Weights of a LoRA are float32 whatever the UNet's precision: in float16 AdamW's small steps would be lost.
 """
@@ -121,10 +121,3 @@ def apply_strengths(unet: UNet2DConditionModel, strengths: Mapping[str, float]) 
             module.set_scale(name, strengths[name])
     for weight in unet.parameters():
         weight.requires_grad_(id(weight) in trained)
-
-
-def take_out(unet: UNet2DConditionModel) -> None:
-    """Take all LoRA layers out of a UNet: each layer is again the very module it was."""
-    for layer, module in list(list_modules(unet)):
-        unet.set_submodule(layer, module.get_base_layer())
-    unet.unload_lora()  # forgets the names

@@ -218,6 +218,9 @@ def test_a_dora_survives(unet, tmp_path):
     kohya = convert(path, tmp_path / "kohya.safetensors", to="kohya")
     back = convert(kohya, tmp_path / "back.safetensors", to="diffusers")
     assert_same_tensors(path, back)
+    with safe_open(kohya, "pt") as content:  # a column: ComfyUI divides it by the norms of the weight's rows
+        assert {tuple(content.get_tensor(key).shape[1:]) for key in content.keys()  # noqa: SIM118
+                if key.endswith("dora_scale")} == {(1,)}
     remove_lora(unet)
     assert torch.equal(run(unet), base)
     for file in (path, kohya, back):
