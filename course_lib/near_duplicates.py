@@ -11,6 +11,7 @@ from PIL import Image
 THUMB = 48  # px, width and height at which two pictures are compared
 MOST_ALIKE = (16, 20)  # bits of phash and dhash by which the two hashes of a pair may differ to be compared
 MOST_DIFFERENCE = 0.12  # of a pair, as `difference` counts it, to be one picture
+MOST_MIRRORED = 0.06  # of a pair to be each other's mirror image: round things are nearly that by nature
 BLOCK = 512  # pictures whose hashes are compared with all at once
 MOST_COMPARED = 12  # pictures that one is compared with, those with the nearest hashes first
 STEPS = 12  # of laying one thumb over another
@@ -47,9 +48,9 @@ def choose(block: np.ndarray, earlier: np.ndarray, mirrored: bool) -> dict[int, 
     return near
 
 
-def same_picture(first: np.ndarray, second: np.ndarray) -> bool:
+def same_picture(first: np.ndarray, second: np.ndarray, most: float = MOST_DIFFERENCE) -> bool:
     """Tell whether two thumbs show one picture, be it stored again, made smaller or darker, or cropped a little."""
-    return difference(first, second) <= MOST_DIFFERENCE or difference(second, first) <= MOST_DIFFERENCE
+    return difference(first, second) <= most or difference(second, first) <= most
 
 
 def make_thumb(image: Image.Image) -> np.ndarray:
@@ -112,6 +113,7 @@ def find_same(number: int, alike: Sequence[tuple[int, bool]], thumbs: Thumbs) ->
     thumb = thumbs(number)
     for mirrored in (False, True):
         for other, flipped in [pair for pair in alike if pair[1] == mirrored][:MOST_COMPARED]:
-            if same_picture(thumbs(other), thumb[:, ::-1] if flipped else thumb):
+            turned, most = (thumb[:, ::-1], MOST_MIRRORED) if flipped else (thumb, MOST_DIFFERENCE)
+            if same_picture(thumbs(other), turned, most):
                 return other, flipped
     return None

@@ -134,7 +134,8 @@ def read_quality(image: Image.Image) -> int:
     tables = getattr(image, "quantization", None)
     if not tables:
         return 100
-    scale = 100 * sum(tables[0]) / 3687  # the sum of the standard's luminance table, which is quality 50
+    finest = sorted(tables[0])[:10]  # the others end at 255 where quality is low
+    scale = 100 * sum(finest) / 132  # their sum in the standard's luminance table, which is quality 50
     return round(5000 / scale) if scale > 100 else round((200 - scale) / 2)
 
 

@@ -14,9 +14,10 @@ from course_lib.pipeline import Picture
 from course_lib.set_captions import MOST_TOKENS, TINY, open_tokenizer
 from course_lib.set_report import COLOURS, VERDICTS, Report, Row
 
-CELL, FRAME, GAP = 56, 3, 2  # px of a picture on the sheet, of its frame, and between two
-COLUMNS = 12
+CELL, FRAME, GAP = 44, 3, 2  # px of a picture on the sheet, of its frame, and between two
+COLUMNS = 15
 MOST_SHOWN = 96  # pictures on a sheet
+COLOURS_SHOWN = 64  # of a sheet, so that a notebook stays small
 BAR = 40  # letters of the longest bar
 BUCKETS = 16  # steps in which an edge of a bucket grows, as a share of the training size: 64 px for 1024
 WIDEST = 4.0  # long to short edge of a bucket
@@ -71,7 +72,7 @@ def contact_sheet(report: Report, verdicts: tuple[str, ...] = VERDICTS) -> Pictu
         draw.rectangle((x, y, x + width + 3, y + 11), fill=COLOURS[row.verdict])
         draw.text((x + 2, y), str(number), fill="white")
         lines.append(f"{number} {row.file}  {' '.join(row.codes)}".rstrip())
-    return Picture(sheet, "\n".join(lines))
+    return Picture(sheet.quantize(COLOURS_SHOWN, dither=Image.Dither.NONE).convert("RGB"), "\n".join(lines))
 
 
 def paste(sheet: Image.Image, draw: ImageDraw.ImageDraw, folder: Path, row: Row, x: int, y: int) -> None:

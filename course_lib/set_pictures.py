@@ -21,7 +21,7 @@ LEAST_MEAN, LEAST_BRIGHT = 40.0, 90.0  # of 255; a night photograph is dark too,
 MOST_ASPECT, WIDE_ASPECT = 3.0, 2.0  # long to short edge; above the second a crop loses half of the picture
 MOST_BLOCKINESS = 2.8  # good pictures up to 1.1, JPEG of quality 60 up to 2.1, of quality 5 from 2.5 on
 LEAST_QUALITY = 20  # of a JPEG
-MOST_STEP = 3  # px; pictures enlarged pixel by pixel more than so many times are dropped
+MOST_STEP = 2  # pictures enlarged pixel by pixel more than so many times are dropped
 SMALL_SHARE, SMALL = 1 / 3, 256  # of the set's middle size, and px: smaller than both stands out
 CHUNK = 64  # pictures in work at once
 THUMBS = 256  # that are kept while pictures are compared
@@ -73,7 +73,7 @@ def judge_signals(row: Row, opened: Opened, size: int) -> None:
         row.add("dark", "warn", round(signals.mean, 1), LEAST_MEAN)
     if opened.quality < LEAST_QUALITY:
         row.add("jpeg_artefacts", "warn", f"quality {opened.quality}", f"quality {LEAST_QUALITY}")
-    elif signals.blockiness > MOST_BLOCKINESS:
+    elif signals.step == 1 and signals.blockiness > MOST_BLOCKINESS:
         row.add("jpeg_artefacts", "warn", f"8 px: {signals.blockiness:.1f}", f"8 px: {MOST_BLOCKINESS}")
     if opened.frames > 1:
         row.add("animated", "warn", opened.frames, 1)

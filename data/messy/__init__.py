@@ -114,9 +114,9 @@ def plant_unfit(messy: Messy, rest: Sequence[Raw], photos: Sequence[Raw]) -> Non
         messy.put(f"{raw.name}.png", raw.flat().resize(size, Image.Resampling.LANCZOS), raw.caption, "drop",
                   "extreme_aspect")
     raw = next(rest)
-    messy.put(f"{raw.name}.png", enlarge(raw.flat(), 48, Image.Resampling.BICUBIC), raw.caption, "drop", "blurry")
+    messy.put(f"{raw.name}.png", enlarge(raw.flat(), 10, Image.Resampling.BICUBIC), raw.caption, "drop", "blurry")
     raw = next(rest)
-    messy.put(f"{raw.name}.png", enlarge(raw.flat(), 64, Image.Resampling.NEAREST), raw.caption, "drop", "upscaled")
+    messy.put(f"{raw.name}.png", enlarge(raw.flat(), 8, Image.Resampling.NEAREST), raw.caption, "drop", "upscaled")
     raw = next(rest)
     messy.put(f"{raw.name}.png", raw.flat().filter(ImageFilter.GaussianBlur(6)), raw.caption, "drop", "blurry")
     photo = turn(photos[0]).filter(ImageFilter.GaussianBlur(5))
@@ -136,8 +136,10 @@ def plant_copies(messy: Messy, good: Sequence[Raw], photos: Sequence[Raw]) -> No
     messy.put(f"{first.name} (1).png", encode(first.flat(), "PNG"), first.caption, "drop", "exact_duplicate",
               f"{first.name}.png")
     (messy.folder / f"{first.name} (1).png").write_bytes((messy.folder / f"{first.name}.png").read_bytes())
-    ways = {"web": lambda image: image, "small": lambda image: image.resize((300, 300), Image.Resampling.LANCZOS),
-            "tinted": lambda image: ImageEnhance.Brightness(image).enhance(0.88), "cut": lambda image: crop(image, 12)}
+    ways = {"web": lambda image: image,
+            "small": lambda image: image.reduce(2),
+            "tinted": lambda image: ImageEnhance.Brightness(image).enhance(0.88),
+            "cut": lambda image: crop(image, 12)}
     for raw, (way, change) in zip(good[3:], ways.items()):
         name = f"{raw.name}_{way}.{'jpg' if way == 'web' else 'png'}"
         options = {"quality": 70} if way == "web" else {}
@@ -239,9 +241,10 @@ def make_bomb(edge: int) -> bytes:
     return b"\x89PNG\r\n\x1a\n" + b"".join(packed)
 
 
-def enlarge(image: Image.Image, edge: int, method: Image.Resampling) -> Image.Image:
-    """Make a picture `edge` px small and as large as it was again."""
-    return image.resize((edge, edge), Image.Resampling.LANCZOS).resize(image.size, method)
+def enlarge(image: Image.Image, times: int, method: Image.Resampling) -> Image.Image:
+    """Make a picture so many times smaller and as large as it was again."""
+    small = image.resize((image.width // times, image.height // times), Image.Resampling.LANCZOS)
+    return small.resize(image.size, method)
 
 
 def crop(image: Image.Image, border: int) -> Image.Image:
