@@ -72,6 +72,9 @@ class LiveView(widgets.VBox):
         self.curve.add_class("kolors-figure")
         self.stop = widgets.Button(description=text("train_stop"), icon="stop")
         self.stop.on_click(lambda button: self.ask_stop())
+        # ipykernel sends a click to where the button last spoke from: this cell, which is busy. Forgetting that leaves
+        # it to the page, which sends it to a subshell. No public call does.
+        vars(self.stop.comm).pop("_reply_subshell_id", None)
         self.hint = widgets.HTML(say(text("train_stop_hint"), "quiet"))
         row = widgets.Box([self.stop, self.hint]).add_class("kolors-row")
         self.children = [widgets.HTML(STYLE), self.bar, self.words, self.curve, self.pictures, row]
