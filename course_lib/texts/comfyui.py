@@ -10,6 +10,8 @@ TEXTS = {
     "graph_circle": {"zh": "连线绕成了一个圈：{ids}。", "en": "The links form a circle: {ids}."},
     "graph_caption": {"zh": "工作流：{nodes} 个节点，{links} 条连线", "en": "Workflow: {nodes} nodes, {links} links"},
     "graph_not_drawn": {"zh": "另有 {count} 个节点没有画出来。", "en": "{count} more nodes are not drawn."},
+    "graph_inputs": {"zh": "子图的输入", "en": "Inputs"},
+    "graph_outputs": {"zh": "子图的输出", "en": "Outputs"},
     "graph_muted": {"zh": "已静音", "en": "muted"},
     "graph_bypassed": {"zh": "已绕过", "en": "bypassed"},
     "graph_more": {"zh": "另外还有 {count} 个问题。", "en": "And {count} more problems."},
