@@ -22,34 +22,12 @@ from course_lib.train_data import Order, Say, prepare
 from course_lib.train_data import read_set as read_set
 from course_lib.train_loss import draw_batch, make_generator, noise_loss
 from course_lib.train_processes import Processes
+from course_lib.train_record import StepRecord
 from course_lib.train_run import Run
 from course_lib.train_view import describe_end, draw_training, interrupts, open_view
 
 COURSE = Path(__file__).parent.parent
 OUTPUTS = COURSE / "outputs" / "lora"
-
-
-@dataclass(frozen=True)
-class StepRecord:
-    """What is known after a step: `loss` as it was weighted, `error` unweighted, `rate` the learning rate.
-
-    `seconds` are this step's, `memory` is in bytes. `stopped` says why it is the last one: "done", "asked", "no_gain".
-    """
-
-    step: int  # steps that are done, of `steps`
-    steps: int
-    loss: float
-    error: float
-    rate: float
-    gradient: float  # the gradient's norm, before it is cut to max_grad_norm
-    seconds: float
-    seconds_left: float
-    memory: int
-    gpu: bool = False  # whether `memory` is the peak on the GPU, or what the process takes in RAM
-    validation_loss: float | None = None
-    samples: tuple[Picture, ...] = ()
-    stopped: str = ""
-    path: Path | None = None  # the LoRA's file, in the last record
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
 
 import ipywidgets as widgets
 from IPython import get_ipython
@@ -22,9 +21,7 @@ from course_lib.look import STYLE, say
 from course_lib.machine import GIB
 from course_lib.messages import text
 from course_lib.pipeline import Picture, encode_png
-
-if TYPE_CHECKING:  # `train` makes them, and comes later
-    from course_lib.train import StepRecord
+from course_lib.train_record import StepRecord
 
 LINES = 10  # printed in a training, beside those of a validation
 LINE_SECONDS = 30.0  # after which one is printed anyway
@@ -42,7 +39,7 @@ class PlainView:
     def __init__(self, print_line: Callable[[str], None] = print) -> None:
         self.print_line, self.last = print_line, time.perf_counter()
 
-    def show(self, records: Sequence["StepRecord"]) -> None:
+    def show(self, records: Sequence[StepRecord]) -> None:
         """Print the newest record if it is time to."""
         newest = records[-1]
         due = newest.step % max(newest.steps // LINES, 1) == 0 or time.perf_counter() - self.last > LINE_SECONDS
@@ -50,7 +47,7 @@ class PlainView:
             self.print_line("  ".join([*describe_step(records), describe_memory(newest)]))
             self.last = time.perf_counter()
 
-    def end(self, records: Sequence["StepRecord"]) -> None:
+    def end(self, records: Sequence[StepRecord]) -> None:
         """Do nothing: every line is out."""
 
 
@@ -86,7 +83,7 @@ class LiveView(widgets.VBox):
         self.stop_asked, self.stop.disabled = True, True
         self.hint.value = say(text("train_stopping"), "quiet")
 
-    def show(self, records: Sequence["StepRecord"]) -> None:
+    def show(self, records: Sequence[StepRecord]) -> None:
         """Show the newest record; the curve only as often as it costs little."""
         newest, now = records[-1], time.perf_counter()
         self.bar.max, self.bar.value = newest.steps, newest.step
@@ -98,7 +95,7 @@ class LiveView(widgets.VBox):
             self.redrawn = time.perf_counter()
             self.pause = max(0.5, REDRAW * (self.redrawn - now))
 
-    def end(self, records: Sequence["StepRecord"]) -> None:
+    def end(self, records: Sequence[StepRecord]) -> None:
         """Leave the whole training as one picture with its text, which a notebook shows without a kernel too."""
         self.close()
         if records:
@@ -140,7 +137,7 @@ def interrupts() -> Iterator[Callable[[], bool]]:
             signal.signal(number, handler)
 
 
-def describe_step(records: Sequence["StepRecord"]) -> list[str]:
+def describe_step(records: Sequence[StepRecord]) -> list[str]:
     """Say where a training stands: step, smoothed loss, seconds left, and the newest validation."""
     newest = records[-1]
     parts = [text("train_line", step=newest.step, steps=newest.steps, loss=smooth(records)[-1], rate=newest.rate,
@@ -149,7 +146,7 @@ def describe_step(records: Sequence["StepRecord"]) -> list[str]:
     return [*parts, text("train_validation", loss=seen[-1])] if seen else parts
 
 
-def describe_end(records: Sequence["StepRecord"]) -> list[str]:
+def describe_end(records: Sequence[StepRecord]) -> list[str]:
     """Say how a training ended; empty where it has not."""
     if not records or not records[-1].stopped:
         return []
@@ -158,12 +155,12 @@ def describe_end(records: Sequence["StepRecord"]) -> list[str]:
                  seconds=sum(record.seconds for record in records))]
 
 
-def describe_memory(record: "StepRecord") -> str:
+def describe_memory(record: StepRecord) -> str:
     """Say how much memory a training takes."""
     return text("train_memory_gpu" if record.gpu else "train_memory", size=record.memory / GIB)
 
 
-def smooth(records: Sequence["StepRecord"]) -> list[float]:
+def smooth(records: Sequence[StepRecord]) -> list[float]:
     """Return the running mean of the losses, which waver with the noise levels that each step draws."""
     means: list[float] = []
     weight = 0.0
@@ -174,7 +171,7 @@ def smooth(records: Sequence["StepRecord"]) -> list[float]:
     return means
 
 
-def draw_curve(records: Sequence["StepRecord"]) -> Image.Image:
+def draw_curve(records: Sequence[StepRecord]) -> Image.Image:
     """Draw the loss of each step as a dot, their running mean, and the validation's error."""
     figure = new_figure(WIDTH, CURVE_HEIGHT + 54)
     axes = add_axes(figure, 60, 10, WIDTH - 80, CURVE_HEIGHT)
@@ -192,7 +189,7 @@ def draw_curve(records: Sequence["StepRecord"]) -> Image.Image:
     return render(figure)
 
 
-def draw_training(records: Sequence["StepRecord"]) -> Image.Image:
+def draw_training(records: Sequence[StepRecord]) -> Image.Image:
     """Draw the curve, and under it the sample pictures: a row per prompt, a column per step that drew them."""
     curve = draw_curve(records)
     shown = [record for record in records if record.samples]

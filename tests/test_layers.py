@@ -24,7 +24,7 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          # LoRA: files, then training
          "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora_inspect", "lora",
          "style_sets", "train_config", "train_rows", "train_cache", "train_data", "train_loss", "train_processes",
-         "train_state", "train_run", "train_view", "train", "train_command",
+         "train_state", "train_run", "train_record", "train_view", "train", "train_command",
          # workflows, then ComfyUI
          "comfy_nodes",
          "node_types", "node_table", "workflow_parts", "workflow_files", "workflow_reading", "workflow_layout",
