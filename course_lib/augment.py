@@ -71,7 +71,7 @@ def augment(folder: str | Path, out: str | Path, *, copies: int = 2, seed: int =
     lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in records]
     (out / RECORD).write_text("".join(lines), encoding="utf-8")
     write_table(out / "train", written)  # last: a set without it was not finished
-    print(text("make_augmented", before=len(rows), after=len(written), folder=out,
+    print(text("make_augmented", before=len(rows), after=len(written), folder=out.name,
                mirrored=sum(["flip"] in each["changes"] for each in records)))
     return out
 

@@ -215,7 +215,7 @@ def bring_all(web: Web, rules: Rules, offered: dict[str, tuple[str, str]], folde
         brought.saved.append(name)
         write_rows(folder, list(rows.values()))
     print(text("source_crawled", saved=len(brought.saved), kept=len(brought.kept), failed=len(brought.problems),
-               folder=folder))
+               folder=folder.name))
     return brought
 
 

@@ -240,7 +240,7 @@ def download(candidates: Sequence[Candidate], folder: str | Path, *, contact: st
             write_rows(folder, list(rows.values()))
     write_rows(folder, list(rows.values()))
     print(text("source_brought", saved=len(brought.saved), kept=len(brought.kept), failed=len(brought.problems),
-               folder=folder))
+               folder=folder.name))
     return brought
 
 

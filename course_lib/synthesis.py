@@ -55,7 +55,7 @@ def synthesise(folder: str | Path, count: int, seed: int = 0, *, lang: str = "zh
                                  "scene": json.loads(to_json(scene))}, ensure_ascii=False))
     (folder / SCENES).write_text("\n".join(lines) + "\n", encoding="utf-8")
     write_table(train, rows)  # last: a set without it was not finished
-    print(text("make_synthesised", count=count, folder=folder))
+    print(text("make_synthesised", count=count, folder=folder.name))
     return folder
 
 
