@@ -4,20 +4,29 @@
     prepare("my_pictures", "my_set")       # my_set/train/metadata.csv, which training reads
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 
+from course_lib.augment import augment
+from course_lib.captions import caption, caption_folder
+from course_lib.crawler import crawl
 from course_lib.messages import error
+from course_lib.messy_set import make_messy
+from course_lib.scale_out import judge_scaled
 from course_lib.set_captions import TINY, judge_caption, judge_repeated, judge_trigger, open_tokenizer
 from course_lib.set_figures import contact_sheet, show_captions, show_classes, show_sizes
 from course_lib.set_pictures import judge_duplicates, judge_files, judge_sizes
 from course_lib.set_report import Reason, Report, Row
-from course_lib.set_rows import RowProblem, read_folder
+from course_lib.set_rows import Found, RowProblem, read_folder
 from course_lib.set_split import split
 from course_lib.set_writer import write_set
+from course_lib.sources import download, search
+from course_lib.synthesis import synthesise
 
-__all__ = ["Reason", "Report", "Row", "RowProblem", "check", "contact_sheet", "prepare", "show_captions",
-           "show_classes", "show_sizes", "split"]
+__all__ = ["Reason", "Report", "Row", "RowProblem", "augment", "caption", "caption_folder", "check", "contact_sheet",
+           "crawl", "download", "make_messy", "prepare", "scale_out", "search", "show_captions", "show_classes",
+           "show_sizes", "split", "synthesise"]
 
 SIZE = 64  # px: what Tiny Kolors trains with; the full Kolors trains with 1024
 FEW, VERY_FEW = 15, 5  # pictures of a set; customary for a style's LoRA, not proven
@@ -30,13 +39,18 @@ def check(folder: str | Path, *, size: int = SIZE, trigger_word: str = "", defau
     `size` (px) is the training's: a shorter edge below it is dropped. `tokenizer` is a model's folder, by which the
     lengths of captions are counted; a picture without a caption gets the default one. LessonError for no pictures.
     """
-    folder = Path(folder)
+    return make_report(Path(folder), judge_files, size, trigger_word, default_caption, tokenizer)
+
+
+def make_report(folder: Path, judge: Callable[[Path, Sequence[Found], int], Iterable[Row]], size: int,
+                trigger_word: str, default_caption: str | None, tokenizer: str | Path) -> Report:
+    """Make a set's report from the rows that `judge` gives for its pictures."""
     check_size(size)
     pictures, problems = read_folder(folder)
     captioned = default_caption is not None or any(found.caption is not None for found in pictures)
     words = open_tokenizer(Path(tokenizer))
     report = Report(folder, size, [], problems)
-    for found, row in zip(pictures, judge_files(folder, pictures, size)):
+    for found, row in zip(pictures, judge(folder, pictures, size)):
         if not (row.caption or "").strip() and default_caption is not None:
             row.caption = default_caption
         if found.source == "folder":
@@ -78,6 +92,21 @@ def prepare(folder: str | Path, out: str | Path, *, size: int = SIZE, validation
     out is not free.
     """
     report = check(folder, size=size, trigger_word=trigger_word, default_caption=default_caption, tokenizer=tokenizer)
+    write_set(report, Path(out), choose(report, drop, warned), validation, seed)
+    return report
+
+
+def scale_out(folder: str | Path, out: str | Path, *, size: int = SIZE, validation: float = 0.0, seed: int = 0,
+              drop: Collection[str] = (), warned: bool = True, trigger_word: str = "",
+              default_caption: str | None = None, tokenizer: str | Path = TINY, engine: str = "ray",
+              address: str = "local", python: str | Path | None = None) -> Report:
+    """Do as `prepare` does, with the pictures measured by Data-Juicer on a Ray cluster; the result is the same.
+
+    `address` is Ray's ("local", "auto", or host:port; its machines see `folder` under the same path), `python` that of
+    the environment of scale_requirements.txt. LessonError where the engine is missing or fails.
+    """
+    judge = partial(judge_scaled, engine=engine, address=address, python=python)
+    report = make_report(Path(folder), judge, size, trigger_word, default_caption, tokenizer)
     write_set(report, Path(out), choose(report, drop, warned), validation, seed)
     return report
 

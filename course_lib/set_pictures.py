@@ -9,11 +9,12 @@ from statistics import median
 
 import numpy as np
 
+from course_lib.found_pictures import NOT_FOR_TRAINING
 from course_lib.near_duplicates import find_alike, find_same, make_thumb
 from course_lib.picture_files import LOSSY, Opened, Unreadable, open_picture
 from course_lib.set_report import Row
 from course_lib.set_rows import Found
-from course_lib.signals import measure
+from course_lib.signals import Signals, measure
 
 LEAST_SHARPNESS = 0.34  # good pictures of two icon sets and six photographs: 0.6 and more; blurred by 3 px: to 0.29
 LEAST_SPREAD = 2.0  # of 255
@@ -35,28 +36,36 @@ def judge_files(folder: Path, pictures: Sequence[Found], size: int) -> Iterator[
 
 
 def judge_file(folder: Path, found: Found, size: int) -> Row:
-    """Read and measure one picture; a file that cannot be read gets the reason why."""
+    """Read, measure and judge one picture."""
+    row, opened = read_file(folder, found)
+    if opened:
+        judge_signals(row, opened, measure(opened.image), size)
+    return row
+
+
+def read_file(folder: Path, found: Found) -> tuple[Row, Opened | None]:
+    """Read one picture -> its row, with what has to be fixed, and the picture; None, and why, where there is none."""
     row = Row(found.file, caption=found.caption, group=found.group, extra=found.extra)
     if found.leaves:
         row.add("path_escape", "drop", found.file)
-        return row
+        return row, None
+    if found.barred:
+        row.add("not_for_training", "drop", NOT_FOR_TRAINING)
     try:
         opened = open_picture(folder / found.file)
     except Unreadable as problem:
         row.add(problem.code, "drop", problem.value, problem.limit)
-        return row
-    row.signals = measure(opened.image)
+        return row, None
     row.width, row.height, row.format, row.sha256 = *opened.image.size, opened.format, opened.sha256
     for code, was in opened.fixes:
         row.add(code, "fix", was)
-    judge_signals(row, opened, size)
-    return row
+    return row, opened
 
 
-def judge_signals(row: Row, opened: Opened, size: int) -> None:
-    """Add what the numbers of one picture say."""
-    signals = row.signals
-    short, long = sorted(opened.image.size)
+def judge_signals(row: Row, opened: Opened, signals: Signals, size: int) -> None:
+    """Add what the numbers of one picture say; of `opened`, the picture itself is not looked at."""
+    row.signals = signals
+    short, long = sorted((row.width, row.height))
     if short < size:
         row.add("too_small", "drop", short, size)
     if long / short > WIDE_ASPECT:

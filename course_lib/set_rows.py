@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from course_lib.found_pictures import NOT_FOR_TRAINING
 from course_lib.messages import error, text
 from course_lib.picture_files import looks_like_picture
 
@@ -50,6 +51,7 @@ class Found:
     source: str = ""  # the metadata file, "txt" or "folder"
     extra: dict[str, str] = field(default_factory=dict)
     leaves: bool = False  # a link out of the folder: never opened
+    barred: bool = False  # brought here by a source whose rules do not allow training
 
     @property
     def group(self) -> str:
@@ -66,7 +68,10 @@ def read_folder(folder: Path) -> tuple[list[Found], list[RowProblem]]:
     pictures, tables = list_files(folder)
     problems = []
     for table in tables:
-        problems += read_table(folder, table, pictures)
+        if table.name == NOT_FOR_TRAINING:
+            bar(folder, table, pictures)
+        else:
+            problems += read_table(folder, table, pictures)
     if not pictures:
         raise error("set_no_pictures", folder=folder)
     for found in pictures.values():
@@ -83,7 +88,7 @@ def list_files(folder: Path) -> tuple[dict[str, Found], list[Path]]:
         linked = [name for name in folders if (Path(place) / name).is_symlink()]
         for name in sorted(names):
             path = Path(place) / name
-            if name in METADATA and stays_inside(folder, path):
+            if name in (*METADATA, NOT_FOR_TRAINING) and stays_inside(folder, path):
                 tables.append(path)
             elif not name.startswith(".") and (not stays_inside(folder, path) or looks_like_picture(path)):
                 add_picture(folder, path, pictures)
@@ -136,6 +141,15 @@ def read_table(folder: Path, table: Path, pictures: dict[str, Found]) -> list[Ro
         found.source = name
         found.extra = {key: value for key, value in row.items() if key not in FILE_NAMES + TEXT_NAMES}
     return problems
+
+
+def bar(folder: Path, table: Path, pictures: dict[str, Found]) -> None:
+    """Mark the pictures that `sources` and `crawler` have listed as not to be trained on."""
+    for _, row in read_csv(decode(table.read_bytes())[0]):
+        wanted = row.get(FILE_NAMES[0], "") if isinstance(row, dict) else ""
+        target, code = find_file(folder, table.parent, wanted)
+        if not code and target in pictures:
+            pictures[target].barred = True
 
 
 def decode(content: bytes) -> tuple[str, bool]:

@@ -1,6 +1,7 @@
 """check: every planted defect of the messy set is told, good pictures are left in peace."""
 
 import csv
+import hashlib
 import random
 import subprocess
 import sys
@@ -45,6 +46,25 @@ def noise(seed, size=96):
     values = np.random.default_rng(seed).random((size, size, 3)) * 255
     soft = Image.fromarray(values.astype(np.uint8)).filter(ImageFilter.GaussianBlur(4))
     return soft.point(lambda value: 230 if value > 127 else 20)
+
+
+def snapshot(folder):
+    """Return every file of a folder with its SHA-256."""
+    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def make_set(folder, count):
+    """Make a folder of captioned pictures, the fourth of them transparent in a corner."""
+    folder.mkdir()
+    for number in range(count):
+        image = noise(number)
+        if number == 3:
+            image = image.convert("RGBA")
+            image.paste((0, 0, 0, 0), (0, 0, 40, 40))
+        image.save(folder / f"{number}.png")
+        (folder / f"{number}.txt").write_text(f"第{number}张", encoding="utf-8")
+    return folder
 
 
 def test_the_messy_set_is_judged_as_it_was_made(messy, report):

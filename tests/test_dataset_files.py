@@ -209,6 +209,13 @@ def test_a_table_wins_over_a_txt_and_columns_beside_them_are_kept(tmp_path):
     assert row.caption == "table" and row.extra == {"creator": "Ann", "licence": "by"}
 
 
+def test_what_may_not_be_trained_on_is_dropped(tmp_path):
+    for name in "ab":
+        noise(ord(name)).save(tmp_path / f"{name}.png")
+    (tmp_path / "not_for_training.csv").write_text("file_name,text\na.png,x\n../a.png,y\n", encoding="utf-8-sig")
+    assert codes(tmp_path) == {"a.png": ("not_for_training",), "b.png": ()}
+
+
 @pytest.mark.parametrize("make", [lambda folder: folder / "none", lambda folder: folder])
 def test_no_folder_and_no_pictures_are_answered(tmp_path, make):
     (tmp_path / "readme.txt").write_text("x")

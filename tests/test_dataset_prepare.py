@@ -1,7 +1,6 @@
 """prepare: what training reads comes out, the raw folder stays as it was, and a killed run leaves nothing half-done."""
 
 import csv
-import hashlib
 import os
 import signal
 import subprocess
@@ -10,7 +9,7 @@ import sys
 import numpy as np
 import pytest
 from PIL import Image
-from test_dataset import COURSE, noise
+from test_dataset import COURSE, make_set, noise, snapshot
 
 from course_lib.dataset import check, prepare
 from course_lib.messages import LessonError
@@ -31,22 +30,7 @@ def messy(tmp_path_factory):
 @pytest.fixture
 def raw(tmp_path):
     """Return a folder of six good pictures, one of them to be redrawn."""
-    folder = tmp_path / "raw"
-    folder.mkdir()
-    for number in range(6):
-        image = noise(number)
-        if number == 3:
-            image = image.convert("RGBA")
-            image.paste((0, 0, 0, 0), (0, 0, 40, 40))
-        image.save(folder / f"{number}.png")
-        (folder / f"{number}.txt").write_text(f"第{number}张", encoding="utf-8")
-    return folder
-
-
-def snapshot(folder):
-    """Return every file of a folder with its SHA-256."""
-    return {path.relative_to(folder).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
-            for path in sorted(folder.rglob("*")) if path.is_file()}
+    return make_set(tmp_path / "raw", 6)
 
 
 def rows_of(part):

@@ -17,10 +17,10 @@ ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "generate",
          "judge", "measure", "trial", "figures", "look",
          # preparing a data set
-         "caption_table", "raw_picture", "picture_files", "signals", "near_duplicates", "set_rows", "set_report",
-         "set_captions", "set_pictures", "set_split", "set_figures", "set_writer", "scenes", "synthesis", "augment",
+         "caption_table", "raw_picture", "scenes", "synthesis", "augment",
          "web", "vision_model", "caption_backends", "captions", "found_pictures", "sources", "crawler",
-         "scale_operator", "scale_out", "dataset",
+         "picture_files", "signals", "near_duplicates", "set_rows", "set_report", "set_captions", "set_pictures",
+         "set_split", "set_figures", "set_writer", "messy_set", "scale_operator", "scale_out", "dataset",
          # LoRA: files, then training
          "lora_keys", "lora_files", "lora_match", "lora_adapters", "lora_convert", "lora_inspect", "lora",
          "style_sets", "train_config", "train_rows", "train_cache", "train_data", "train_loss", "train_processes",

@@ -21,6 +21,7 @@ TEXTS = {
     "set_too_many_pixels": {"zh": "像素太多：{value}，最多 {limit}；没有解码，解码会占满内存",
                             "en": "too many pixels: {value}, at most {limit}; it was not decoded, which could fill the memory"},
     "set_path_escape": {"zh": "指向文件夹外面（{value}），没有去读", "en": "leads out of the folder ({value}) and was not read"},
+    "set_not_for_training": {"zh": "来源的规定不许拿来训练，写在 {value} 里", "en": "its source does not allow training; it is listed in {value}"},
     "set_too_small": {"zh": "太小：短边 {value} px，至少要 {limit} px；放大只会变糊", "en": "too small: the short edge is {value} px, at least {limit} px are wanted; enlarging only blurs"},
     "set_extreme_aspect": {"zh": "太扁或太长：长边是短边的 {value} 倍，超过 {limit} 倍就会裁掉大半", "en": "too long: one edge is {value} times the other; above {limit} most is cut off"},
     "set_blank": {"zh": "几乎是一整片同样的颜色：标准差 {value}，至少要 {limit}", "en": "almost one colour all over: standard deviation {value}, at least {limit} is wanted"},
@@ -61,6 +62,8 @@ TEXTS = {
                           "en": "{count} of {total} captions begin with \"{word}\". If that is the trigger word, all should have it: check(..., trigger_word=\"{word}\")."},
     "set_split": {"zh": "训练 {train} 张，验证 {validation} 张", "en": "{train} to train with, {validation} to validate with"},
     "set_prepared": {"zh": "写好了 {out}：训练 {train} 张，验证 {validation} 张", "en": "{out} is written: {train} pictures to train with, {validation} to validate with"},
+    "set_scaled": {"zh": "交给 Data-Juicer {asked} 张，量好的有 {back} 张；没有回来、在这里补量的：{lost}",
+                   "en": "{asked} pictures were given to Data-Juicer, {back} came back measured; not come back, and measured here: {lost}"},
     "set_sheet": {"zh": "{total} 张中的 {shown} 张；边框：绿 保留，蓝 可修，黄 留意，红 不要", "en": "{shown} of {total}; frames: green keep, blue fix, yellow warn, red drop"},
     "set_sizes_title": {"zh": "各分桶（宽 x 高，训练尺寸 {size} px）里的张数", "en": "Pictures in each bucket (width x height, training at {size} px)"},
     "set_sizes_note": {"zh": "短边 {least} 到 {most} px，居中的是 {middle} px；裁进分桶平均损失面积 {lost:.0f} %，裁成正方形损失 {square:.0f} %",
@@ -132,6 +135,17 @@ ERRORS = {
     "set_nothing_left": {
         "zh": ("{folder} 的 {total} 张图片一张也没留下，没有写。", "每一张都有不能用的原因。", "用 check 看原因；训练尺寸 size 是不是写大了？"),
         "en": ("None of the {total} pictures of {folder} is left; nothing was written.", "Each has a reason why it cannot be used.", "Read the reasons with check; is the training size too large?")},
+    "set_scale_missing": {
+        "zh": ("没有找到装着 Data-Juicer 的 Python：{place}。", "它装的包和课程的版本冲突，所以要放在单独的环境里。",
+               "在课程文件夹里运行：python -m venv outputs/scale，再运行 outputs/scale/bin/python -m pip install -r course_lib/scale_requirements.txt；别处的环境用环境变量 {variable} 指出。"),
+        "en": ("There is no Python with Data-Juicer at {place}.", "Its packages clash with the course's, so it needs an environment of its own.",
+               "In the course's folder run: python -m venv outputs/scale, then outputs/scale/bin/python -m pip install -r course_lib/scale_requirements.txt; an environment elsewhere is named by the variable {variable}.")},
+    "set_scale_engine": {
+        "zh": ("engine={engine} 不能用。", "它是 Data-Juicer 里的名字：{known}。", "一台机器或集群都可以用 ray；不要 Ray 就写 default。"),
+        "en": ("engine={engine} cannot be used.", "It is one of Data-Juicer's names: {known}.", "Use ray on one machine or a cluster; default does without Ray.")},
+    "set_scale_failed": {
+        "zh": ("Data-Juicer 没有做完，什么都没有写。", "它最后说的是：{cause}", "核对它的环境（scale_requirements.txt）和 Ray 的地址；图片不多时 prepare 就够了，结果相同。"),
+        "en": ("Data-Juicer did not finish; nothing was written.", "The last it said: {cause}", "Check its environment (scale_requirements.txt) and Ray's address; for fewer pictures prepare will do, with the same result.")},
     "set_out_inside": {
         "zh": ("{out} 不能用来放结果。", "结果和原始图片 {folder} 不能一个在另一个里面：原始图片不会被改动。", "换一个在原始文件夹外面的位置。"),
         "en": ("{out} cannot take the result.", "The result and the raw pictures in {folder} may not lie in one another: the raw ones are never changed.", "Choose a place outside the raw folder.")},
