@@ -15,6 +15,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from course_lib.messages import LessonError, set_language
+from course_lib.node_types import read_types
 from course_lib.workflow import Workflow, draw, read
 
 
@@ -126,7 +127,7 @@ def main():
     parser.add_argument("--converted", type=Path)
     options = parser.parse_args()
     set_language("en")
-    definitions = json.loads(options.definitions.read_text(encoding="utf-8")) if options.definitions else None
+    definitions = read_types(json.loads(options.definitions.read_text(encoding="utf-8")) if options.definitions else {})
     counts, bad = Counter(), 0
     for path in sorted(options.folder.glob("*.json")):
         wrong = check(path, definitions, options.converted, counts)
