@@ -8,6 +8,7 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import torch
 from diffusers import UNet2DConditionModel
@@ -121,3 +122,20 @@ def apply_strengths(unet: UNet2DConditionModel, strengths: Mapping[str, float]) 
             module.set_scale(name, strengths[name])
     for weight in unet.parameters():
         weight.requires_grad_(id(weight) in trained)
+
+
+@contextmanager
+def without_lora(unet: UNet2DConditionModel) -> Iterator[None]:
+    """Let the UNet predict as the base does, whatever LoRAs are in it."""
+    worn = [layer for _, layer in list_modules(unet) if not layer.disable_adapters]
+    trained = [weight for weight in unet.parameters() if weight.requires_grad]  # peft changes that too
+    for layer in worn:
+        layer.enable_adapters(False)
+    try:
+        yield
+    finally:
+        for layer in worn:
+            layer.enable_adapters(True)
+        unet.requires_grad_(False)
+        for weight in trained:
+            weight.requires_grad_(True)

@@ -20,7 +20,7 @@ from course_lib.train_config import TrainConfig as TrainConfig
 from course_lib.train_config import check_config, rate_factor, tiny_config
 from course_lib.train_data import Order, Say, prepare
 from course_lib.train_data import read_set as read_set
-from course_lib.train_loss import draw_batch, make_generator, noise_loss
+from course_lib.train_loss import draw_batch, make_generator, name_others, noise_loss
 from course_lib.train_processes import Processes
 from course_lib.train_record import StepRecord
 from course_lib.train_run import Run
@@ -119,12 +119,13 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
         sums = torch.zeros(2, device=run.device)  # loss, error
         for part in range(parts):
             number = (step * parts + part) * processes.count + processes.number
-            for order, share, examples in zip(orders, shares, (data.examples, data.prior)):
+            for order, share, examples, carried in zip(orders, shares, (data.examples, data.prior), (data.carried, [])):
                 generator = make_generator(config.seed, number, share)
                 chosen = [examples[each] for each in order.batch(number)]
                 batch = draw_batch(pipe, chosen, data.empty, config, generator)
+                others = name_others(pipe, batch, carried, generator) if carried else None
                 with run.autocast():
-                    loss, wrong = noise_loss(run.unet, batch, run.alphas_bar, config)
+                    loss, wrong = noise_loss(run.unet, batch, run.alphas_bar, config, others)
                 run.scaler.scale(share * loss / parts).backward()
                 sums += torch.stack([share * loss.detach(), wrong / len(orders)]) / parts
         processes.average([*(weight.grad for weight in run.weights), sums])

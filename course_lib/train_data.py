@@ -55,6 +55,7 @@ class TrainSet:
     validation: list[Example] = field(default_factory=list)
     prior: list[Example] = field(default_factory=list)
     samples: list[Encoded] = field(default_factory=list)
+    carried: list[Encoded] = field(default_factory=list)
     digest: str = ""
     found: int = 0
     made: int = 0
@@ -67,7 +68,8 @@ def prepare(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig,
     check_size(pipe, *own_size(pipe, config))
     model = Path(pipe.name_or_path)
     kept = Cache(cache if (model / "unet").is_dir() else None)  # weights made in memory have no name to keep by
-    captions = {row.caption for row in (*rows, *held, *prior)} | {"", *config.sample_prompts, *config.prior_prompts}
+    captions = {row.caption for row in (*rows, *held, *prior)} | {
+        "", *config.sample_prompts, *config.prior_prompts, *config.carry_prompts}
     texts = encode_captions(pipe, sorted(captions), kept)
     release_encoder(pipe)
     train, validation, class_pictures = (
@@ -80,7 +82,9 @@ def prepare(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig,
     if kept.problem:
         say(text("train_cache_full", folder=kept.folder, cause=kept.problem))
     known = [(row.digest, row.caption) for row in (*rows, *held, *prior)]
-    return TrainSet(train, texts[""], validation, class_pictures, [texts[prompt] for prompt in config.sample_prompts],
+    samples = [texts[prompt] for prompt in config.sample_prompts]
+    carried = [texts[prompt] for prompt in config.carry_prompts] if config.carry_weight else []
+    return TrainSet(train, texts[""], validation, class_pictures, samples, carried,
                     hashlib.sha256(repr(known).encode()).hexdigest(), kept.found, kept.made)
 
 

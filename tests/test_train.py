@@ -15,13 +15,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file
 
 from course_lib.lora import add_lora, load_lora, remove_lora
+from course_lib.lora_adapters import without_lora
 from course_lib.messages import LessonError
+from course_lib.noise import start_noise
 from course_lib.pipeline import load
 from course_lib.prompts import LENGTH, encode_text, pad_texts
 from course_lib.style_sets import write_style_set
 from course_lib.train import StepRecord, describe_result, fit, train
 from course_lib.train_config import TrainConfig
-from course_lib.train_loss import Batch, noise_loss, place_batch, weigh_levels
+from course_lib.train_loss import Batch, carry_loss, noise_loss, place_batch, predict_noise, weigh_levels
 from course_lib.train_run import CHECKPOINTS, choose_precision
 from course_lib.train_state import STATE
 from course_lib.train_view import LiveView, PlainView, describe_end, draw_training, interrupts, smooth
@@ -30,7 +32,8 @@ SMALL = TrainConfig(lora_rank=4, lora_alpha=4.0, batch_size=2, steps_per_epoch=6
                     lr_warmup_steps=2, checkpoint_every=100)
 EVERYTHING = SMALL.but(ema_decay=0.9, rank_dropout=0.25, caption_dropout=0.5, offset_noise=0.1, min_snr_gamma=5.0,
                        accumulate_grad_batches=2, validation_every=2, validation_levels=1, random_flip=True,
-                       patience=50, prior_weight=0.5, prior_prompts=("一只猫",), prior_pictures=1)
+                       patience=50, prior_weight=0.5, prior_prompts=("一只猫",), prior_pictures=1,
+                       carry_weight=0.5, carry_prompts=("一只猫，线稿", "a dog, line art"))
 
 
 @pytest.fixture(scope="module")
@@ -163,6 +166,7 @@ def test_weights_of_noise_levels():
 @pytest.mark.parametrize("changes", [
     {"use_gradient_checkpointing": True}, {"targets": ("to_q",)}, {"dora": True}, {"precision": "bf16-mixed"},
     {"rank_dropout": 0.5}, {"prior_weight": 1.0, "prior_prompts": ("一只猫",), "prior_pictures": 1},
+    {"carry_weight": 1.0, "carry_prompts": ("一只猫，线稿",)},
     {"aspect_buckets": True}, {"lr_scheduler": "constant"}, {"height": 32, "width": 48},
 ])
 def test_each_setting_trains_and_its_file_loads(pipe, style_set, cache, tmp_path, changes):
@@ -172,12 +176,48 @@ def test_each_setting_trains_and_its_file_loads(pipe, style_set, cache, tmp_path
         assert changed[0].loss != plain[0].loss
     else:  # other work, the same first loss: a LoRA starts at nothing, and all pictures are square
         assert changed[0].loss == pytest.approx(plain[0].loss, abs=1e-5)
-    if changes.keys() & {"targets", "rank_dropout"}:
+    if changes.keys() & {"targets", "rank_dropout", "carry_weight"}:
         assert changed[1].loss != plain[1].loss
     remove_lora(pipe.unet)
     report = load_lora(pipe.unet, tmp_path / "lora.safetensors")
     assert report.matched == (16 if "targets" in changes else 64)
     assert report.dora == ("dora" in changes)
+
+
+def test_what_is_learnt_is_carried_over_to_other_captions(pipe, style_set, cache):
+    """The change that the LoRA makes for another caption comes nearer to the one it makes for a picture's own."""
+    prompts = ("一只猫，线稿", "一架飞机，线稿", "a dog, line art")
+    apart = []
+    for weight in (0.0, 5.0):
+        config = SMALL.but(steps_per_epoch=30, learning_rate=5e-3, carry_weight=weight, carry_prompts=prompts)
+        run_all(pipe, style_set, cache, config)
+        own, others = (look_at(pipe, [encode_text(pipe, words) for words in texts])
+                       for texts in (("一只熊猫，线稿",) * 3, prompts))
+        with torch.no_grad():
+            predicted = predict_noise(pipe.unet, own, pipe.scheduler.alphas_cumprod)
+            apart.append(carry_loss(pipe.unet, own, predicted, others, pipe.scheduler.alphas_cumprod).mean().item())
+        remove_lora(pipe.unet)
+    assert 0 < apart[1] < 0.8 * apart[0]
+
+
+def look_at(pipe, texts):
+    """A batch of one and the same noisy latents, at three levels."""
+    noise = start_noise([1, 2, 3], (4, 16, 16))
+    return place_batch(pipe, noise.flip(0), noise, torch.tensor([200, 500, 800]), texts)
+
+
+def test_without_lora_the_unet_is_the_base_and_trains_on(pipe):
+    batch = look_at(pipe, [encode_text(pipe, "一只猫")] * 3)
+    base = predict_noise(pipe.unet, batch, pipe.scheduler.alphas_cumprod)
+    weights = add_lora(pipe.unet, rank=2)
+    with torch.no_grad():
+        for weight in weights:
+            weight.normal_(0, 0.1)
+    worn = predict_noise(pipe.unet, batch, pipe.scheduler.alphas_cumprod)
+    with without_lora(pipe.unet):
+        assert torch.allclose(predict_noise(pipe.unet, batch, pipe.scheduler.alphas_cumprod), base, atol=1e-6)
+    assert torch.equal(predict_noise(pipe.unet, batch, pipe.scheduler.alphas_cumprod), worn)
+    assert {id(w) for w in pipe.unet.parameters() if w.requires_grad} == {id(w) for w in weights}
 
 
 def test_a_new_training_takes_the_place_of_the_last_one(pipe, style_set, cache):
