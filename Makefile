@@ -28,6 +28,7 @@ bench: install  ## 测量画图和训练的时间 / measure how long pictures an
 	$(VENV_PYTHON) tests/bench/bench_sampling.py
 	$(VENV_PYTHON) tests/bench/bench_explorer.py
 	$(VENV_PYTHON) tests/bench/bench_train.py
+	$(VENV_PYTHON) tests/bench/bench_dataset.py
 
 .PHONY: tools
 tools: install
