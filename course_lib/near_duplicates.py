@@ -12,7 +12,7 @@ THUMB = 48  # px, width and height at which two pictures are compared
 MOST_ALIKE = (16, 20)  # bits of phash and dhash by which the two hashes of a pair may differ to be compared
 MOST_DIFFERENCE = 0.12  # of a pair, as `difference` counts it, to be one picture
 MOST_MIRRORED = 0.06  # of a pair to be each other's mirror image: round things are nearly that by nature
-BLOCK = 512  # pictures whose hashes are compared with all at once
+PAIRS = 2**19  # of hashes that are compared at once; they take 8 bytes each, however many pictures there are
 MOST_COMPARED = 12  # pictures that one is compared with, those with the nearest hashes first
 STEPS = 12  # of laying one thumb over another
 LEAST_SHARED = 0.6  # of a thumb's places, for two to be compared
@@ -23,11 +23,12 @@ GRID = (np.arange(THUMB, dtype=np.float32) - (THUMB - 1) / 2) / (THUMB / 2)  # t
 def find_alike(hashes: Sequence[tuple[int, int, int, int]]) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
     """Yield each picture's number and the earlier ones worth comparing with it, nearest first, and whether mirrored.
 
-    `hashes` are those of `signals.Signals`; memory stays at BLOCK x pictures bytes.
+    `hashes` are those of `signals.Signals`.
     """
     table = np.array(hashes, dtype=np.uint64).reshape(-1, 4)
-    for start in range(0, len(table), BLOCK):
-        block = table[start:start + BLOCK]
+    rows = max(1, PAIRS // max(1, len(table)))
+    for start in range(0, len(table), rows):
+        block = table[start:start + rows]
         earlier = table[:start + len(block)]
         found = [choose(block, earlier, mirrored) for mirrored in (False, True)]
         for row in range(len(block)):

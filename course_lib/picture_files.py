@@ -59,8 +59,11 @@ def looks_like_picture(path: Path) -> bool:
         return True
     if path.suffix.lower() in (".txt", ".csv", ".jsonl", ".json", ".md") or not path.is_file():
         return False
-    with path.open("rb") as file:
-        return file.read(4).startswith(BEGINNINGS[:3])
+    try:
+        with path.open("rb") as file:
+            return file.read(4).startswith(BEGINNINGS[:3])
+    except OSError:
+        return False  # neither its name nor its content says that it is one
 
 
 def open_picture(path: Path) -> Opened:

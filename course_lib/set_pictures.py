@@ -9,7 +9,6 @@ from statistics import median
 
 import numpy as np
 
-from course_lib.found_pictures import NOT_FOR_TRAINING
 from course_lib.near_duplicates import find_alike, find_same, make_thumb
 from course_lib.picture_files import LOSSY, Opened, Unreadable, open_picture
 from course_lib.set_report import Row
@@ -46,11 +45,9 @@ def judge_file(folder: Path, found: Found, size: int) -> Row:
 def read_file(folder: Path, found: Found) -> tuple[Row, Opened | None]:
     """Read one picture -> its row, with what has to be fixed, and the picture; None, and why, where there is none."""
     row = Row(found.file, caption=found.caption, group=found.group, extra=found.extra)
-    if found.leaves:
-        row.add("path_escape", "drop", found.file)
+    if found.refused:
+        row.add(found.refused, "drop", found.file)
         return row, None
-    if found.barred:
-        row.add("not_for_training", "drop", NOT_FOR_TRAINING)
     try:
         opened = open_picture(folder / found.file)
     except Unreadable as problem:

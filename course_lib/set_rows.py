@@ -50,8 +50,7 @@ class Found:
     caption: str | None = None
     source: str = ""  # the metadata file, "txt" or "folder"
     extra: dict[str, str] = field(default_factory=dict)
-    leaves: bool = False  # a link out of the folder: never opened
-    barred: bool = False  # brought here by a source whose rules do not allow training
+    refused: str = ""  # why it is not even opened: path_escape, bad_name or not_for_training
 
     @property
     def group(self) -> str:
@@ -65,25 +64,28 @@ def read_folder(folder: Path) -> tuple[list[Found], list[RowProblem]]:
     """List a folder's pictures by name, with their captions, and the rows that belong to none; LessonError for none."""
     if not folder.is_dir():
         raise error("set_no_folder", folder=folder)
-    pictures, tables = list_files(folder)
     problems = []
-    for table in tables:
-        if table.name == NOT_FOR_TRAINING:
-            bar(folder, table, pictures)
-        else:
-            problems += read_table(folder, table, pictures)
+    try:
+        pictures, tables = list_files(folder)
+        for table in tables:
+            if table.name == NOT_FOR_TRAINING:
+                bar(folder, table, pictures)
+            else:
+                problems += read_table(folder, table, pictures)
+        for found in pictures.values():
+            if not (found.caption or "").strip() and not found.refused:
+                read_twin(folder, found)
+    except OSError as cause:
+        raise error("set_cannot_read", place=cause.filename or folder, cause=cause.strerror or cause) from cause
     if not pictures:
         raise error("set_no_pictures", folder=folder)
-    for found in pictures.values():
-        if not (found.caption or "").strip() and not found.leaves:
-            read_twin(folder, found)
     return name_classes([pictures[name] for name in sorted(pictures)]), problems
 
 
 def list_files(folder: Path) -> tuple[dict[str, Found], list[Path]]:
     """Walk a folder -> its pictures by their path in it, and its metadata files; hidden files are passed over."""
     pictures, tables = {}, []
-    for place, folders, names in os.walk(folder):
+    for place, folders, names in os.walk(folder, onerror=stop):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         linked = [name for name in folders if (Path(place) / name).is_symlink()]
         for name in sorted(names):
@@ -97,12 +99,21 @@ def list_files(folder: Path) -> tuple[dict[str, Found], list[Path]]:
     return pictures, tables
 
 
+def stop(problem: OSError) -> None:
+    """Raise what `os.walk` would pass over: a folder that cannot be looked into."""
+    raise problem
+
+
 def add_picture(folder: Path, path: Path, pictures: dict[str, Found]) -> None:
-    """Note one file, marked where it is a link out of the folder; a link within it to a folder is passed over."""
+    """Note one file, refused if it is a link out of the folder; a link within it to a folder is passed over."""
     name = path.relative_to(folder).as_posix()
-    leaves = not stays_inside(folder, path)
-    if leaves or not path.is_dir():
-        pictures[name] = Found(name, leaves=leaves)
+    shown = name.encode("utf-8", "backslashreplace").decode()
+    if shown != name:  # bytes that are no text, as an archive packed in GBK leaves them: no table can name the file
+        pictures[shown] = Found(shown, refused="bad_name")
+    elif not stays_inside(folder, path):
+        pictures[name] = Found(name, refused="path_escape")
+    elif not path.is_dir():
+        pictures[name] = Found(name)
 
 
 def stays_inside(folder: Path, path: Path) -> bool:
@@ -149,7 +160,7 @@ def bar(folder: Path, table: Path, pictures: dict[str, Found]) -> None:
         wanted = row.get(FILE_NAMES[0], "") if isinstance(row, dict) else ""
         target, code = find_file(folder, table.parent, wanted)
         if not code and target in pictures:
-            pictures[target].barred = True
+            pictures[target].refused = "not_for_training"
 
 
 def decode(content: bytes) -> tuple[str, bool]:

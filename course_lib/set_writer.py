@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from course_lib.caption_table import FILE, TEXT, write_table
 from course_lib.hub import sha256
-from course_lib.messages import error
+from course_lib.messages import error, text
 from course_lib.picture_files import SUFFIXES, open_picture
 from course_lib.set_report import Report, Row
 from course_lib.set_split import split
@@ -26,7 +26,7 @@ ATTRIBUTION = "ATTRIBUTION.txt"  # what `sources` wrote of the authors goes alon
 
 
 def write_set(report: Report, out: Path, rows: Sequence[Row], validation: float, seed: int) -> None:
-    """Write rows as out/train and, for a share above 0, out/validation; LessonError for a place that is not free."""
+    """Write rows as out/train and, for a share above 0, out/validation, and say so; LessonError if out is not free."""
     parts = split(rows, validation, seed)
     check_place(report.folder, out)
     try:
@@ -41,6 +41,7 @@ def write_set(report: Report, out: Path, rows: Sequence[Row], validation: float,
         publish(out, journal)
     except OSError as cause:
         raise error("cannot_write", path=out, cause=cause.strerror or cause) from cause
+    print(text("set_prepared", out=out, train=len(parts.train), validation=len(parts.validation)))
 
 
 def check_place(folder: Path, out: Path) -> None:

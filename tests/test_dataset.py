@@ -220,7 +220,7 @@ def test_the_same_drawing_in_other_colours_is_no_copy(tmp_path):
 
 def test_alike_hashes_are_found_across_blocks_and_unlike_ones_are_not():
     rng = random.Random(1)
-    hashes = [tuple(rng.getrandbits(64) for _ in range(4)) for _ in range(1300)]
+    hashes = [tuple(rng.getrandbits(64) for _ in range(4)) for _ in range(1300)]  # in blocks of 403
     hashes[1200] = (hashes[3][0] ^ 5, hashes[3][1], *hashes[3][2:])
     hashes[700] = (hashes[9][2], hashes[9][3], 0, 0)
     assert list(find_alike(hashes)) == [(700, [(9, True)]), (1200, [(3, False)])]

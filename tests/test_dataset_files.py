@@ -209,6 +209,27 @@ def test_a_table_wins_over_a_txt_and_columns_beside_them_are_kept(tmp_path):
     assert row.caption == "table" and row.extra == {"creator": "Ann", "licence": "by"}
 
 
+@pytest.mark.skipif(os.name == "nt", reason="names are text on Windows")
+def test_a_name_that_is_no_text_is_told_and_stops_nothing(tmp_path):
+    noise(1).save(tmp_path / "a.png")
+    os.rename(tmp_path / "a.png", os.fsencode(tmp_path) + "/狗.png".encode("gbk"))
+    noise(2).save(tmp_path / "b.png")
+    report = check(tmp_path)
+    assert sorted(row.codes for row in report.rows) == [(), ("bad_name",)]
+    assert report.to_csv(tmp_path / "report.csv").exists() and report.to_html().encode()
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="may read everything")
+def test_what_may_not_be_read_is_told(tmp_path):
+    noise(1).save(tmp_path / "a.png")
+    (tmp_path / "a.png").chmod(0)
+    assert codes(tmp_path) == {"a.png": ("unreadable",)}
+    (tmp_path / "metadata.csv").write_text("file_name,text\n")
+    (tmp_path / "metadata.csv").chmod(0)
+    with pytest.raises(LessonError):
+        check(tmp_path)
+
+
 def test_what_may_not_be_trained_on_is_dropped(tmp_path):
     for name in "ab":
         noise(ord(name)).save(tmp_path / f"{name}.png")

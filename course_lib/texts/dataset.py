@@ -21,7 +21,8 @@ TEXTS = {
     "set_too_many_pixels": {"zh": "像素太多：{value}，最多 {limit}；没有解码，解码会占满内存",
                             "en": "too many pixels: {value}, at most {limit}; it was not decoded, which could fill the memory"},
     "set_path_escape": {"zh": "指向文件夹外面（{value}），没有去读", "en": "leads out of the folder ({value}) and was not read"},
-    "set_not_for_training": {"zh": "来源的规定不许拿来训练，写在 {value} 里", "en": "its source does not allow training; it is listed in {value}"},
+    "set_not_for_training": {"zh": "来源的规定不许拿来训练，见 not_for_training.csv", "en": "its source does not allow training, see not_for_training.csv"},
+    "set_bad_name": {"zh": "文件名不是 UTF-8（{value}），多半是解压时编码不对；改个名字就能用", "en": "the file's name is not UTF-8 ({value}), perhaps from an archive of another encoding; rename it"},
     "set_too_small": {"zh": "太小：短边 {value} px，至少要 {limit} px；放大只会变糊", "en": "too small: the short edge is {value} px, at least {limit} px are wanted; enlarging only blurs"},
     "set_extreme_aspect": {"zh": "太扁或太长：长边是短边的 {value} 倍，超过 {limit} 倍就会裁掉大半", "en": "too long: one edge is {value} times the other; above {limit} most is cut off"},
     "set_blank": {"zh": "几乎是一整片同样的颜色：标准差 {value}，至少要 {limit}", "en": "almost one colour all over: standard deviation {value}, at least {limit} is wanted"},
@@ -117,6 +118,9 @@ ERRORS = {
     "set_no_pictures": {
         "zh": ("{folder} 里没有图片。", "看了所有子文件夹，没有 png、jpg、webp 这类文件。", "先把图片放进去；压缩包要先解开。"),
         "en": ("There are no pictures in {folder}.", "All its folders were searched for png, jpg, webp and the like.", "Put pictures there first; an archive has to be unpacked.")},
+    "set_cannot_read": {
+        "zh": ("{place} 读不了。", "系统的回答是：{cause}。", "核对权限，或者把它移出文件夹。"),
+        "en": ("{place} cannot be read.", "The system says: {cause}.", "Look at its permissions, or move it out of the folder.")},
     "set_size": {
         "zh": ("size={size} 不能用。", "size 是训练用的边长，单位像素，8 到 8192 的整数。", "Tiny Kolors 用 64，完整的 Kolors 用 1024。"),
         "en": ("size={size} cannot be used.", "size is the edge, in pixels, that is trained with: a whole number from 8 to 8192.", "Use 64 for Tiny Kolors, 1024 for the full Kolors.")},
