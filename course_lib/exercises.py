@@ -6,10 +6,12 @@ from diffusers import KolorsPipeline
 from course_lib import emoji
 from course_lib.generate import generate
 from course_lib.judge import judge
-from course_lib.messages import text
+from course_lib.messages import LessonError, text
 from course_lib.pipeline import Picture
 from course_lib.prompts import encode_text
 from course_lib.settings import SamplerSettings
+from course_lib.workflow_graph import Workflow
+from course_lib.workflow_run import run
 
 
 def say(right: bool, hint: str, **values: object) -> bool:
@@ -55,6 +57,14 @@ def check_likeness(pipe: KolorsPipeline, sentence: str, model: str, least: float
     own, wanted = (encode_text(pipe, words).pooled for words in (sentence, model))
     likeness = float(torch.cosine_similarity(own, wanted, dim=0))
     return say(likeness >= least, "exercise_unlike", likeness=likeness, least=least)
+
+
+def check_runs(workflow: Workflow | dict) -> bool:
+    """Check that a workflow runs to its pictures; the hint is what it says where it stops."""
+    try:
+        return say(len(run(workflow).pictures) > 0, "exercise_no_picture")
+    except LessonError as problem:
+        return say(False, "exercise_stopped", what=problem.what)
 
 
 def count_calls(pipe: KolorsPipeline, settings: SamplerSettings) -> int:

@@ -179,7 +179,8 @@ class LoadKolorsLoRA:
 
     def loadmodel(self, kolors_model: CourseModel, lora_path: str, lora_alpha: float) -> tuple[CourseModel]:
         """Return a model that wears the LoRA while it draws; the given one stays as it is. LessonError for no file."""
-        return (kolors_model.wear(WornLora(here().find_lora(lora_path), lora_alpha)),)
+        found = here().find_lora(lora_path)
+        return (kolors_model.wear(WornLora(found, lora_alpha)) if lora_alpha else kolors_model,)  # 0: no LoRA
 
 
 def stamp(name: str) -> str:

@@ -12,6 +12,9 @@ TEXTS = {
     "exercise_too_large": {"zh": "{answer} 太大了。", "en": "{answer} is too large."},
     "exercise_no_chinese": {"zh": "句子里有汉字，换成英文试试。", "en": "There are Chinese characters in it; use English."},
     "exercise_unlike": {"zh": "相似度 {likeness:.2f}，要到 {least:.1f}。", "en": "The likeness is {likeness:.2f}; it has to reach {least:.1f}."},
+    "exercise_no_picture": {"zh": "运行完了，但没有图：工作流最后要有 SaveImage 或 PreviewImage。",
+                            "en": "It ran, but gave no picture: a workflow ends in SaveImage or PreviewImage."},
+    "exercise_stopped": {"zh": "{what}", "en": "{what}"},
     "exercise_part": {"zh": "答案是这几个名字之一：{parts}。", "en": "the answer is one of: {parts}."},
     "exercise_smaller": {"zh": "{part} 有 {count:,} 个参数，还有比它大的。", "en": "{part} has {count:,} parameters; another has more."},
 }
