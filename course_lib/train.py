@@ -119,11 +119,11 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
         sums = torch.zeros(2, device=run.device)  # loss, error
         for part in range(parts):
             number = (step * parts + part) * processes.count + processes.number
-            for order, share, examples, carried in zip(orders, shares, (data.examples, data.prior), (data.carried, [])):
+            for order, share, examples in zip(orders, shares, (data.examples, data.prior)):
                 generator = make_generator(config.seed, number, share)
                 chosen = [examples[each] for each in order.batch(number)]
                 batch = draw_batch(pipe, chosen, data.empty, config, generator)
-                others = name_others(pipe, batch, carried, generator) if carried else None
+                others = name_others(pipe, batch, chosen, generator)
                 with run.autocast():
                     loss, wrong = noise_loss(run.unet, batch, run.alphas_bar, config, others)
                 run.scaler.scale(share * loss / parts).backward()

@@ -66,7 +66,7 @@ class TrainConfig:
     prior_prompts: tuple[str, ...] = ()  # or what the base model is to draw
     prior_pictures: int = 16  # how many it draws
     carry_weight: float = 0.0  # 0: off; 1 carries a style over to things that no picture shows (`carry_loss`)
-    carry_prompts: tuple[str, ...] = ()  # captions of such things in the style
+    carry_names: tuple[str, ...] = ()  # of things, also those: one that stands in a caption gives way to others
 
     # The computer.
     precision: str | None = None  # None: 32 on a CPU; on a GPU bf16-mixed, on one without bf16 16-mixed
@@ -142,7 +142,7 @@ def check_config(config: TrainConfig) -> None:
 
 def check_words(config: TrainConfig) -> None:
     """Answer lists of words that are no lists, and a weight without what it weighs, with a LessonError."""
-    for name in ("targets", "sample_prompts", "prior_prompts", "carry_prompts"):
+    for name in ("targets", "sample_prompts", "prior_prompts", "carry_names"):
         value = getattr(config, name)
         if isinstance(value, str) or not all(isinstance(each, str) and each.strip() for each in value):
             raise error("train_no_list", name=name, value=repr(value))
@@ -150,7 +150,7 @@ def check_words(config: TrainConfig) -> None:
         raise error("train_no_list", name="targets", value=repr(config.targets))
     if config.prior_weight and not (config.prior_folder or config.prior_prompts):
         raise error("train_prior_empty")
-    if config.carry_weight and not config.carry_prompts:
+    if config.carry_weight and not config.carry_names:
         raise error("train_carry_empty")
 
 

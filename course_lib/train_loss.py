@@ -75,10 +75,14 @@ def place_batch(pipe: KolorsPipeline, x0: Tensor, noise: Tensor, levels: Tensor,
     return Batch(x0.to(device, torch.float32), noise.to(device), levels.to(device), condition, (height, width))
 
 
-def name_others(pipe: KolorsPipeline, batch: Batch, carried: Sequence[Encoded], generator: torch.Generator) -> Batch:
-    """Return the first half of a batch with other captions in place of its own."""
+def name_others(pipe: KolorsPipeline, batch: Batch, examples: Sequence[Example],
+                generator: torch.Generator) -> Batch | None:
+    """Return the first half of a batch with other things' names in the captions; None where there are none."""
     half = max(len(batch.x0) // 2, 1)
-    chosen = [carried[number] for number in torch.randint(len(carried), (half,), generator=generator).tolist()]
+    if not any(example.others for example in examples[:half]):
+        return None
+    texts = [example.others or (example.text,) for example in examples[:half]]
+    chosen = [each[int(torch.randint(len(each), (), generator=generator))] for each in texts]
     return place_batch(pipe, batch.x0[:half], batch.noise[:half], batch.levels[:half], chosen)
 
 

@@ -14,6 +14,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file
 
+from course_lib.emoji import subjects
 from course_lib.lora import add_lora, load_lora, remove_lora
 from course_lib.lora_adapters import without_lora
 from course_lib.messages import LessonError
@@ -28,12 +29,13 @@ from course_lib.train_run import CHECKPOINTS, choose_precision
 from course_lib.train_state import STATE
 from course_lib.train_view import LiveView, PlainView, describe_end, draw_training, interrupts, smooth
 
+NAMES = tuple(name for row in subjects().values() for part in ("zh", "en") for name in row[part])
 SMALL = TrainConfig(lora_rank=4, lora_alpha=4.0, batch_size=2, steps_per_epoch=6, learning_rate=1e-3,
                     lr_warmup_steps=2, checkpoint_every=100)
 EVERYTHING = SMALL.but(ema_decay=0.9, rank_dropout=0.25, caption_dropout=0.5, offset_noise=0.1, min_snr_gamma=5.0,
                        accumulate_grad_batches=2, validation_every=2, validation_levels=1, random_flip=True,
                        patience=50, prior_weight=0.5, prior_prompts=("一只猫",), prior_pictures=1,
-                       carry_weight=0.5, carry_prompts=("一只猫，线稿", "a dog, line art"))
+                       carry_weight=0.5, carry_names=NAMES)
 
 
 @pytest.fixture(scope="module")
@@ -166,7 +168,7 @@ def test_weights_of_noise_levels():
 @pytest.mark.parametrize("changes", [
     {"use_gradient_checkpointing": True}, {"targets": ("to_q",)}, {"dora": True}, {"precision": "bf16-mixed"},
     {"rank_dropout": 0.5}, {"prior_weight": 1.0, "prior_prompts": ("一只猫",), "prior_pictures": 1},
-    {"carry_weight": 1.0, "carry_prompts": ("一只猫，线稿",)},
+    {"carry_weight": 1.0, "carry_names": NAMES},
     {"aspect_buckets": True}, {"lr_scheduler": "constant"}, {"height": 32, "width": 48},
 ])
 def test_each_setting_trains_and_its_file_loads(pipe, style_set, cache, tmp_path, changes):
@@ -189,7 +191,7 @@ def test_what_is_learnt_is_carried_over_to_other_captions(pipe, style_set, cache
     prompts = ("一只猫，线稿", "一架飞机，线稿", "a dog, line art")
     apart = []
     for weight in (0.0, 5.0):
-        config = SMALL.but(steps_per_epoch=30, learning_rate=5e-3, carry_weight=weight, carry_prompts=prompts)
+        config = SMALL.but(steps_per_epoch=30, learning_rate=5e-3, carry_weight=weight, carry_names=NAMES)
         run_all(pipe, style_set, cache, config)
         own, others = (look_at(pipe, [encode_text(pipe, words) for words in texts])
                        for texts in (("一只熊猫，线稿",) * 3, prompts))
