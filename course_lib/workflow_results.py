@@ -162,7 +162,7 @@ def shorten_value(value: object) -> str:
 def describe_module(module: torch.nn.Module) -> str:
     """Name a part of the model, with the count of its weights."""
     count = sum(weight.numel() for weight in module.parameters())
-    return text("node_module", kind=type(module).__name__, wan=count / 1e4, millions=count / 1e6)
+    return text("node_module", kind=type(module).__name__, count=count)
 
 
 def describe_tensor(tensor: Tensor) -> str:

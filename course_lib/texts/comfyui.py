@@ -109,7 +109,7 @@ TEXTS = {
     "node_took": {"zh": "{name}：{seconds} 秒", "en": "{name}: {seconds} s"},
     "node_kept": {"zh": "沿用", "en": "kept"},
     "node_table": {"zh": "节点|输入|输出|用时", "en": "node|inputs|outputs|time"},
-    "node_module": {"zh": "{kind}，{wan:.0f} 万个参数", "en": "{kind}, {millions:.1f} million weights"},
+    "node_module": {"zh": "{kind}，{count:,} 个参数", "en": "{kind}, {count:,} weights"},
     "node_left_out": {"zh": "这些节点有错，它们后面的输出没有运行：{nodes}", "en": "These nodes are wrong, and the outputs behind them did not run: {nodes}"},
     "node_stopped": {"zh": "节点 {node} 停下了：{what}", "en": "Node {node} stopped: {what}"},
 }
