@@ -10,7 +10,8 @@ from course_lib.unet_steps import prepare_unet
 
 # Kolors' own shape (first level without attention, then 2 and 10 blocks), only narrower and less deep.
 NARROW = {"block_out_channels": (32, 64, 64), "attention_head_dim": (1, 2, 2),
-          "transformer_layers_per_block": (1, 2, 3), "cross_attention_dim": 48, "encoder_hid_dim": 24, "addition_time_embed_dim": 8,
+          "transformer_layers_per_block": (1, 2, 3), "cross_attention_dim": 48,
+          "encoder_hid_dim": 24, "addition_time_embed_dim": 8,
           "projection_class_embeddings_input_dim": 24 + 6 * 8, "norm_num_groups": 8}
 
 
