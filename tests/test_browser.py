@@ -117,14 +117,12 @@ def run_all(page):
 
 
 def keep_kernel_busy(page):
-    """Add a cell at the lesson's end that takes long, and run it."""
-    last = page.evaluate(f"""() => {{
-        {NOTEBOOK}.model.sharedModel.addCell({{cell_type: 'code', source: 'import time; time.sleep(300)'}});
-        return {NOTEBOOK}.model.cells.length - 1;
-    }}""")
-    run_cell(page, last)
+    """Add a cell that takes long below the explorer, where nothing has to be scrolled, and run it."""
+    cell = page.explorer_cell + 1
+    page.evaluate(f"""cell => {NOTEBOOK}.model.sharedModel.insertCell(
+        cell, {{cell_type: 'code', source: 'import time; time.sleep(300)'}})""", cell)
+    run_cell(page, cell)
     page.wait_for_function("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status == 'busy'")
-    page.evaluate(f"cell => {NOTEBOOK}.scrollToItem(cell, 'start')", page.explorer_cell)
 
 
 def wait_for_caption(page, name, value):
@@ -198,9 +196,8 @@ def test_a_learner_drags_chooses_types_and_looks_back(page, pipe):
     page.get_by_role("button", name=text("panel_steps")).click()
     page.locator(".kolors-panel .kolors-figure:visible").wait_for()
     keep_kernel_busy(page)
-    page.locator(".kolors-scrub .noUi-handle").focus()
     for _ in range(SETTINGS.steps - 1):
-        page.keyboard.press("ArrowLeft")
+        page.locator(".kolors-scrub .noUi-handle").press("ArrowLeft")
     first = text("steps_frame", step=1, steps=SETTINGS.steps, sigma=0).split("sigma")[0]
     wait_for(lambda: frame_words(page).startswith(first))
     assert page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status") == "busy"
