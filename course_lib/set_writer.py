@@ -41,7 +41,7 @@ def write_set(report: Report, out: Path, rows: Sequence[Row], validation: float,
         publish(out, journal)
     except OSError as cause:
         raise error("cannot_write", path=out, cause=cause.strerror or cause) from cause
-    print(text("set_prepared", out=out, train=len(parts.train), validation=len(parts.validation)))
+    print(text("set_prepared", out=out.name, train=len(parts.train), validation=len(parts.validation)))
 
 
 def check_place(folder: Path, out: Path) -> None:

@@ -1,0 +1,556 @@
+# %% [markdown] lang="zh"
+# # 第 5 课　好的数据集：找、造、查、写说明、扩充
+#
+# LoRA 学到什么，全看给它看了什么。夏令营的笔记说：先想清楚需求，再从公开平台、图片网站、爬虫、图形引擎、数据增强这些地方凑够图，还要注意版权。
+# 这一课照这个次序走一遍：从一堆乱糟糟的图出发，整理成一份干净、有说明、写明许可证的训练集，并且**量一量每一步到底值多少**。
+#
+# 全部在本机完成，不用下载，也不用密钥；训练用小可图，每次十几秒。训练 LoRA 本身是第 4 课的内容，这里只拿来当尺子。
+# %% [markdown] lang="en"
+# # Lesson 5　A good data set: find, make, check, caption, enlarge
+#
+# What a LoRA learns is what it is shown. The camp's notes say: know what you need first; then gather pictures from public platforms, picture sites, crawlers, graphics engines
+# and augmentation, and mind the copyright. This lesson goes that way: from a heap of raw pictures to a clean training set with captions and licences, and it **measures what
+# each step is worth**.
+#
+# Everything runs on this machine, without a download or a key; trainings use Tiny Kolors and take some seconds each. Training a LoRA is the subject of lesson 4; here it is only the yardstick.
+# %% lang="zh"
+from course_lib.messages import set_language
+
+set_language("zh")
+# %% lang="en"
+from course_lib.messages import set_language
+
+set_language("en")
+# %% [markdown] lang="zh"
+# ## 1. 先填一张表：要什么，要多少
+#
+# 动手之前先回答六个问题。右边是这一课的答案；做自己的数据集时，把它换成你的。
+#
+# | 问题 | 这一课的答案 |
+# |---|---|
+# | 要学什么：风格、人物、物品，还是场景？ | 一种风格：线稿 |
+# | 什么要变，什么不能变？ | 画的东西和背景颜色要多种多样；画法必须一致 |
+# | 要多少张？ | 风格一般 15 到 30 张，人物 30 到 60 张（经验之谈，第 6 节量给你看） |
+# | 最小多大？ | 短边不小于训练尺寸：小可图 64 像素，Kolors 1024 像素 |
+# | 说明怎么写？ | 说出画的是什么、什么风格、什么背景；一张图一句 |
+# | 图归谁，允许做什么？ | 图形引擎按开源矢量图画的（Apache-2.0、MIT），可以训练，可以分享 |
+#
+# 最后一行最容易被忘掉，也最难补：图混在一起以后，就再也说不清哪张是谁的了。
+# %% [markdown] lang="en"
+# ## 1. Fill in a form first: what, and how much
+#
+# Six questions before anything else. On the right are this lesson's answers; for a set of your own, put yours.
+#
+# | Question | This lesson's answer |
+# |---|---|
+# | What is to be learnt: a style, a character, an object, a scene? | a style: line art |
+# | What has to vary, and what must not? | subjects and grounds vary widely; the way of drawing is always the same |
+# | How many? | customary: 15 to 30 for a style, 30 to 60 for a character (section 6 measures it) |
+# | How large at least? | the shorter edge is no smaller than the training's: 64 px for Tiny Kolors, 1024 px for Kolors |
+# | What do captions say? | what is shown, in which style, on which ground; a sentence a picture |
+# | Whose are the pictures, and what is allowed? | drawn by an engine from open vector pictures (Apache-2.0, MIT): training and sharing are allowed |
+#
+# The last line is the one most easily forgotten and hardest to make up for: once pictures are mixed, nobody can say any more whose is which.
+# %% [markdown] lang="zh"
+# ## 2. 图从哪里来：一张地图
+#
+# | 来源 | 有什么 | 许可 | 在这里怎么用 |
+# |---|---|---|---|
+# | ModelScope 数据集 | 各种各样，每一份各有说明 | 每一份不同，看它的页面 | `hub.fetch` 下载成文件夹，再 `check` |
+# | ImageNet | 一百多万张带类别的照片（常用的那一份） | 只许非商业研究；图的版权仍归作者 | 登记后自己下载，再 `check` |
+# | Open Images | 约九百万张带标签的照片 | 标明 CC BY，要自己核对 | 按列表挑着下载，再 `check` |
+# | Flickr30k、Flickr8k | 三万、八千张照片，每张五句英文说明 | 只许非商业研究 | 学写说明的好样本 |
+# | CelebA | 二十万张名人脸 | 只许非商业研究；人像还有肖像权 | 不要拿来发布 LoRA |
+# | LSUN | 近千万张场景照片 | 没有写清楚 | 只做实验 |
+# | Openverse | 数亿张 CC 许可的图 | 每张都写明 | `sources.search`，默认只要 cc0、pdm、by |
+# | Wikimedia Commons | 上亿个自由许可的文件 | 每张都写明 | `sources.search`，写 `source="commons"` |
+# | Unsplash、Pexels | 好看的照片 | 可以看、可以用，但**接口的规则不许拿来训练** | 只许展示，见第 8 节 |
+# | 爬虫 | 什么都有 | 没写就是不许 | `crawler.crawl`，见第 8 节 |
+# | 图形引擎合成 | 想画多少画多少，说明一定对 | 看素材的许可 | `synthesise`，见第 5 节 |
+# | 数据增强 | 把已有的图变多 | 跟原图一样 | `augment`，见第 7 节 |
+# | 购买或定做 | 医学、卫星这类专门的图 | 写在合同里 | 合同要写明「可用于训练」 |
+#
+# 数量来自各自的主页，会变；许可以它们的页面为准。
+# %% [markdown] lang="en"
+# ## 2. Where pictures come from: a map
+#
+# | Source | What it has | Licence | How to use it here |
+# |---|---|---|---|
+# | ModelScope data sets | all sorts, each with a page | differs, see its page | `hub.fetch` brings it as a folder, then `check` |
+# | ImageNet | more than a million photographs with classes (the usual part) | non-commercial research only; authors keep their rights | register, download, then `check` |
+# | Open Images | about nine million photographs with labels | said to be CC BY; verify it | download from its lists, then `check` |
+# | Flickr30k, Flickr8k | thirty and eight thousand photographs with five English captions each | non-commercial research only | good examples of captions |
+# | CelebA | two hundred thousand faces of celebrities | non-commercial research only; people have rights in their likeness | not for a LoRA you publish |
+# | LSUN | almost ten million scenes | unclear | experiments only |
+# | Openverse | hundreds of millions under CC licences | told for each | `sources.search`; by default cc0, pdm and by only |
+# | Wikimedia Commons | over a hundred million freely licensed files | told for each | `sources.search` with `source="commons"` |
+# | Unsplash, Pexels | beautiful photographs | to look at and to use, but **their interfaces' rules forbid training** | display only, see section 8 |
+# | Crawlers | anything | not stated means not allowed | `crawler.crawl`, see section 8 |
+# | A graphics engine | as many as you like, with captions that are right | that of its material | `synthesise`, see section 5 |
+# | Augmentation | more from what is there | as the original's | `augment`, see section 7 |
+# | Buying, ordering | special fields such as medicine and satellites | in the contract | the contract has to say that training is allowed |
+#
+# The numbers are from the sources' own pages and change; for licences, their pages count.
+# %% [markdown] lang="zh"
+# ## 3. 一堆乱糟糟的图
+#
+# 下面这一格造出一份「刚收集来」的数据：27 张好图和 4 张照片，混着各种毛病。每次造出来都一样。先看一眼：框的颜色是检查的结论，编号对应下面的文件名。
+# %% [markdown] lang="en"
+# ## 3. A heap of raw pictures
+#
+# This cell makes a set as it comes from gathering: 27 good pictures and 4 photographs among all kinds of defects, the same every time. Have a look: the frames' colours are the
+# verdicts, the numbers belong to the file names below.
+# %%
+import shutil
+
+from course_lib.dataset import check, contact_sheet
+from course_lib.hub import COURSE
+from course_lib.messages import language
+from course_lib.messy_set import make_messy
+
+WORK = COURSE / "outputs" / "lesson05" / language()
+shutil.rmtree(WORK, ignore_errors=True)
+WORK.mkdir(parents=True)
+raw = make_messy(WORK / "messy")
+report = check(raw)
+contact_sheet(report)
+# %% [markdown] lang="zh"
+# 用眼睛挑，几十张还行，几千张就不行了。`check` 给每张图一个结论和理由：**保留**、**可修**（整理时会自动改好）、**留意**（要人看一眼）、**不要**。
+# 阈值和量到的值都写在理由里，所以你可以不同意它。
+# %% [markdown] lang="en"
+# Choosing by eye works for dozens, not for thousands. `check` gives each picture a verdict with its reason: **keep**, **fix** (put right when the set is written), **warn** (a person
+# should look), **drop**. Measured values and thresholds are part of the reason, so that you can disagree.
+# %%
+report
+# %% [markdown] lang="zh"
+# 有两种毛病它只能提醒，不敢替你做主：图上的水印，和说明与图不符。前者没有可靠的离线办法；后者要一个能看图的模型。表的最后几行说的是元数据：坏掉的行、指向文件夹外面的路径、重复的文件名。
+#
+# `prepare` 照结论写出干净的一份，原来的文件夹一个字节也不动：
+# %% [markdown] lang="en"
+# Two defects it can only warn of: watermarks, for which there is no reliable test without a network, and captions that do not fit their pictures, for which a model has to look. The
+# table's last lines are about metadata: broken rows, paths that lead out of the folder, names that occur twice.
+#
+# `prepare` writes what is good, and leaves the folder itself untouched to the last byte:
+# %%
+from course_lib.dataset import prepare, show_sizes
+
+prepare(raw, WORK / "clean")
+show_sizes(report)
+# %% [markdown] lang="zh"
+# ## 4. 说明：一张图一句话
+#
+# 训练时，模型看到的是（图，说明）这样的一对。没有说明、说明是文件名、所有图都是同一个词，都会让它学偏。`caption` 有四个后端：
+#
+# | 后端 | 从哪里来 | 什么时候用 |
+# |---|---|---|
+# | `rule` | 文件名，或者场景描述 | 文件名起得好，或者图是合成的 |
+# | `csv` | 同事填好的表 | 已经有人写过 |
+# | `transformers` | 本机的看图模型（Qwen-VL 一类，从 ModelScope 下载） | 有显卡 |
+# | `openai` | 网上的服务，密钥只从环境变量里读 | 没有显卡，图不怕外传 |
+#
+# 人写的说明永远不会被覆盖；模型写过的按内容存着，不会重复收费；一张失败只影响那一张。先看 `rule`：
+# %% [markdown] lang="en"
+# ## 4. Captions: a sentence a picture
+#
+# What training sees are pairs of picture and caption. No caption, a file name, or one word for all will teach it something else than you mean. `caption` has four backends:
+#
+# | Backend | Where the words come from | When |
+# |---|---|---|
+# | `rule` | the file's name, or the scene's description | names are well chosen, or pictures were synthesised |
+# | `csv` | a table that a colleague filled in | somebody has written them |
+# | `transformers` | a model that looks at pictures (Qwen-VL and its like, from ModelScope) | there is a GPU |
+# | `openai` | a service on the web; its key is read from the environment alone | no GPU, and the pictures may leave the house |
+#
+# What a person wrote is never overwritten; what a model wrote is kept by content and not paid for twice; a failure costs its own row. First `rule`:
+# %%
+from course_lib.captions import caption
+
+files = [raw / name for name in ("crab.jpg", "cat.jpg")]
+renamed = WORK / "renamed"
+renamed.mkdir()
+for file, name in zip(files, ("crab_线稿_yellow.jpg", "IMG_20241123.jpg")):
+    shutil.copyfile(file, renamed / name)
+for file in sorted(renamed.iterdir()):
+    for lang in ("zh", "en"):
+        words = caption([file], lang=lang)[0]
+        print(file.name, "->", words.text or words.error)
+# %% [markdown] lang="zh"
+# 最后还是要人过一遍。编辑器一张一张地看：改说明，按回车，就存好并到下一张；别的程序同时改了同一个文件也不会丢。（没有运行的笔记本里看不到它。）
+# %% [markdown] lang="en"
+# In the end a person should go through them. The editor shows one picture after another: correct the words, press Enter, and they are saved; nothing is lost when another program
+# changes the file meanwhile. (A notebook that is not running does not show it.)
+# %%
+from course_lib.caption_editor import edit_captions
+
+editor = edit_captions(WORK / "clean")
+editor
+# %% [markdown] lang="zh"
+# 编辑器写的就是 `metadata.csv`，随时可以读出来看：
+# %% [markdown] lang="en"
+# What the editor writes is `metadata.csv`, which can be read at any time:
+# %%
+from course_lib.caption_table import read_table, write_table
+
+for row in read_table(WORK / "clean" / "train")[:4]:
+    print(row["file_name"], row["text"])
+# %% [markdown] lang="zh"
+# ## 5. 合成：说明一定对的图
+#
+# 图形引擎反过来做：先有描述，再有图。场景是一段数据（东西、位置、大小、颜色），图由 resvg 从矢量图画出来，中英文说明由同一段数据写出来，所以不会错。
+# 夏令营笔记里说的 Unity、Unreal 是同一个道理；这里还可以换成 Blender（`engine="blender"`，要另外安装）。
+# %% [markdown] lang="en"
+# ## 5. Synthesis: captions that are certainly right
+#
+# A graphics engine goes the other way: first the description, then the picture. A scene is data (things, places, sizes, colours); resvg draws it from vector pictures, and the captions in both
+# languages are written from the same data, so that they cannot be wrong. Unity and Unreal, which the camp's notes name, work the same way; Blender can be used here too (`engine="blender"`,
+# installed apart).
+# %%
+import random
+
+from course_lib.pipeline import Picture, show_sheet
+from course_lib.scenes import Scene, Thing, describe, random_scene, to_json
+from course_lib.synthesis import render
+
+rng = random.Random(3)
+made = [random_scene(rng, styles=("noto", "flat", "lineart"), most_things=3, patterns=("plain", "dots")) for _ in range(6)]
+print(to_json(made[0]))
+show_sheet([Picture(render(scene, 128), describe(scene, "zh") + "  /  " + describe(scene, "en")) for scene in made], columns=6)
+# %% [markdown] lang="zh"
+# 要多少有多少，种子一样结果就一样；`synthesise(folder, 1000, seed=0)` 一行写出整份数据集。它的边界也在这里：画得出的只有素材里有的东西，训练出来的 LoRA 也只会这一种画法；拿它去教模型画照片是没有用的。
+#
+# 下面用它造四份线稿训练集（6、12、24、48 张，小的包含在大的里面），另外 16 种东西留作考题，一张也不给模型看。
+# %% [markdown] lang="en"
+# As many as you like, and the same for the same seed; `synthesise(folder, 1000, seed=0)` writes a whole set. Its limit is here too: it draws what its material holds, and a LoRA trained on it knows that way of drawing alone; it will not teach a model
+# to make photographs.
+#
+# With it, make four training sets of line art (6, 12, 24, 48 pictures, each within the next). Another 16 subjects are kept for the exam, and the model never sees them.
+# %%
+from course_lib import emoji
+
+names = list(emoji.subjects())
+random.Random(7).shuffle(names)
+EXAM, KNOWN = names[:16], names[16:]
+GROUNDS = list(emoji.GROUNDS)
+
+
+def draw_set(folder, subjects):
+    """Draw one line art picture of each subject, 64 px, with its caption."""
+    rng, rows = random.Random(0), []
+    (folder / "train").mkdir(parents=True)
+    for subject in subjects:
+        scene = Scene((Thing(subject, size=0.84, flip=rng.random() < 0.5),), "lineart", rng.choice(GROUNDS))
+        render(scene, 64).save(folder / "train" / f"{subject}.png")
+        rows.append({"file_name": f"{subject}.png", "text": describe(scene)})
+    write_table(folder / "train", rows)
+
+
+for count in (6, 12, 24, 48):
+    draw_set(WORK / f"set{count}", KNOWN[:count])
+for row in read_table(WORK / "set6" / "train"):
+    print(row["file_name"], row["text"])
+# %% [markdown] lang="zh"
+# ## 6. 量一量：要多少张？
+#
+# 尺子是这样的：每份数据训练一个 LoRA，步数都一样；然后画 16 种考题，让裁判数三样：`style` 有多少张真是线稿，`subject` 有多少张东西画对了，`ground` 有多少张背景对了。
+# 每种画两张，一共 32 张，所以差三四张（10 个百分点左右）不算数。
+# %% [markdown] lang="en"
+# ## 6. Measured: how many pictures?
+#
+# The yardstick: train a LoRA on each set with the same number of steps, draw the 16 subjects of the exam, and let the judge count: `style`, how many are line art; `subject`, how many show what
+# was asked for; `ground`, how many have the right ground. Each is drawn twice, 32 pictures in all, so that a difference of three or four (some 10 points) means nothing.
+# %% tags=["nbval-ignore-output"]
+from course_lib.judge import judge
+from course_lib.lora import remove_lora
+from course_lib.pipeline import draw_batch, load
+from course_lib.train import TrainConfig, train
+
+pipe = load("tiny")
+config = TrainConfig(lora_alpha=16.0, batch_size=8, steps_per_epoch=70, learning_rate=3e-3, caption_dropout=0.1)
+
+
+def take_exam(name, subjects=EXAM):
+    """Draw each subject twice in line art, print what the judge counts, and return the first six pictures."""
+    subjects = subjects * 2
+    grounds = [GROUNDS[(3 * number + number // 16) % 10] for number in range(len(subjects))]
+    prompts = [describe(Scene((Thing(subject),), "lineart", ground)) for subject, ground in zip(subjects, grounds)]
+    images = draw_batch(pipe, prompts, seeds=range(len(prompts)), steps=8)
+    seen = judge(images)
+    shares = [sum(a == b for a, b in zip(found, wanted)) / len(subjects) for found, wanted in (
+        ([each.style for each in seen], ["lineart"] * len(subjects)), ([each.subject for each in seen], subjects),
+        ([each.ground for each in seen], grounds))]
+    print(f"{name:22} style {shares[0]:4.0%}   subject {shares[1]:4.0%}   ground {shares[2]:4.0%}")
+    return [Picture(image, f"{name}: {prompt}") for image, prompt in zip(images[:6], prompts)]
+
+
+def measure(name, folder, subjects=EXAM):
+    """Train a LoRA on a set, take the exam with it, and take the LoRA away again."""
+    for _ in train(pipe, folder, config, say=lambda words: None):
+        pass
+    pictures = take_exam(name, subjects)
+    remove_lora(pipe.unet)
+    return pictures
+
+
+sheet = take_exam("no LoRA")
+# %% tags=["nbval-ignore-output"]
+sheet += measure("6 pictures", WORK / "set6")
+# %% tags=["nbval-ignore-output"]
+sheet += measure("12 pictures", WORK / "set12")
+# %% tags=["nbval-ignore-output"]
+for _ in train(pipe, WORK / "set24", config, say=lambda words: None):
+    pass
+sheet += take_exam("24 pictures")
+captions = take_exam("24, known subjects", KNOWN[:16])
+remove_lora(pipe.unet)
+# %% tags=["nbval-ignore-output"]
+sheet += measure("48 pictures", WORK / "set48")
+# %% tags=["nbval-ignore-output"]
+show_sheet([picture for number, picture in enumerate(sheet) if number % 6 < 3], columns=3)
+# %% [markdown] lang="zh"
+# 从上到下是：不用 LoRA、6、12、24、48 张。
+# 6 张就学到了一半的画法，24 张明显更多，48 张却没有更好：步数不变，图多了，每张看到的次数就少了。所以「越多越好」要步数跟着加才成立；
+# 同样的训练时间，二十来张就够了。再看 `subject`：不用 LoRA 时样样画得对，用了以后都降了一截，这是学风格的代价，第 4 课讲怎么减轻。
+# %% [markdown] lang="en"
+# From top to bottom: no LoRA, 6, 12, 24, 48 pictures.
+# Six pictures bring half of the style, 24 clearly more, and 48 no more than that: with the same number of steps, each of many pictures is seen less often. "The more the better" holds only where
+# steps grow too; for one and the same time of training some two dozen are enough. See `subject` as well: without a LoRA everything is right, with any it falls. That is the price of a style,
+# and lesson 4 shows how to lower it.
+# %% [markdown] lang="zh"
+# ## 7. 量一量：说明、增强、清理各值多少？
+#
+# **说明。**夏令营的数据给每张图写的都是同一个词「二次元」。这样够吗？拿那 24 张图，只换说明：一份全写「线稿」，一份把说明互相调换（每句都是真话，但说的是别的图）。
+# 这一次的考题是训练集里有的 16 种东西，说明错在哪里才看得出来。
+# %% [markdown] lang="en"
+# ## 7. Measured: what captions, augmentation and cleaning are worth
+#
+# **Captions.** The camp's data gave every picture one and the same word, "anime". Is that enough? Take the same 24 pictures and change the captions alone: one set says "line art" for all of
+# them, in the other the captions have changed places (each a true sentence, about another picture).
+# The exam asks for 16 subjects of the training set this time, or it would not show where captions are wrong.
+# %%
+rows = read_table(WORK / "set24" / "train")
+for name in ("one_word", "swapped"):
+    shutil.copytree(WORK / "set24", WORK / name)
+write_table(WORK / "one_word" / "train", [{**row, "text": "线稿"} for row in rows])
+write_table(WORK / "swapped" / "train", [{**row, "text": other["text"]} for row, other in zip(rows, rows[1:] + rows[:1])])
+print(rows[0]["file_name"], *(read_table(WORK / name / "train")[0]["text"] for name in ("set24", "one_word", "swapped")), sep="\n")
+# %% tags=["nbval-ignore-output"]
+captions += measure("one word, known", WORK / "one_word", KNOWN[:16])
+# %% tags=["nbval-ignore-output"]
+captions += measure("swapped, known", WORK / "swapped", KNOWN[:16])
+show_sheet(captions, columns=6)
+# %% [markdown] lang="zh"
+# 从上到下：好说明、一个词、调换过的说明。好说明的成绩在第 6 节（24, known subjects）。
+#
+# 全写一个词的那份，`style` 是 0：LoRA 只把画法和「线稿」这一句连在了一起，换成完整的句子就不起作用了。所以一个词不够，除非以后画图也只写这一个词。
+# 调换过的那份，画法照样学到了，画对的东西却只剩一半，背景也开始出错：错的说明它也认认真真地学了。
+# %% [markdown] lang="en"
+# From top to bottom: good captions, one word, swapped captions. The numbers of the good ones stand in section 6 (24, known subjects).
+#
+# With one word for all, `style` is 0: the LoRA has tied the way of drawing to that one word alone, and with a whole sentence it does nothing. So one word is not enough, unless prompts will be that one word too.
+# With swapped captions the style is learnt as well, but only half as many subjects are right, and grounds begin to be wrong: false captions are learnt just as earnestly.
+# %% [markdown] lang="zh"
+# **增强。**图太少时，转一点、镜像、缩放、改颜色，可以变出更多张。但说明必须还是真话：写着「左边」的不能镜像，有字的不能镜像，写着颜色的不能改亮度。`augment` 会读说明；做过什么都记在
+# `augmentation.jsonl` 里。验证集不增强。
+# %% [markdown] lang="en"
+# **Augmentation.** Where pictures are few, turning a little, mirroring, scaling and colour make more of them. But captions have to stay true: no mirror where one says "left" or where there are
+# letters, no other brightness where it names a colour. `augment` reads the captions, and writes what it did into `augmentation.jsonl`. A validation set is not enlarged.
+# %%
+from course_lib.augment import augment
+from course_lib.raw_picture import open_picture
+
+augment(WORK / "set6", WORK / "set6_augmented", copies=7)
+print((WORK / "set6_augmented" / "augmentation.jsonl").read_text(encoding="utf-8").splitlines()[0])
+copies = sorted((WORK / "set6_augmented" / "train").glob(f"{KNOWN[0]}*.png"))
+show_sheet([Picture(open_picture(file), file.name) for file in copies], columns=8)
+# %% tags=["nbval-ignore-output"]
+augmented = measure("6 pictures, augmented", WORK / "set6_augmented")
+show_sheet(sheet[6:12] + augmented, columns=6)
+# %% [markdown] lang="zh"
+# 上面一行没有增强，下面一行增强过。
+#
+# 差别在误差之内。6 张变成了 48 张，说到底还是那 6 样东西、一种姿势；增强给不了新东西。所以它是图实在不够时的补充，不能代替再去找几张图。
+# %% [markdown] lang="en"
+# The upper row without augmentation, the lower with it.
+#
+# The difference is within the error. Six pictures have become 48, but they still show the same six things; augmentation brings nothing new. So it is a help where pictures cannot be had, and
+# no substitute for a few more of them.
+# %% [markdown] lang="zh"
+# **清理。**最后量一量第 3 节的那份数据。先原样放进去，什么也不挑，只给没有说明的图补上「图片」两个字：
+# %% [markdown] lang="en"
+# **Cleaning.** Last, the set of section 3. First as it is, with nothing left out; pictures without a caption get the word "picture":
+# %%
+from course_lib.messages import LessonError
+
+as_it_is = WORK / "as_it_is" / "train"
+as_it_is.mkdir(parents=True)
+rows = []
+for row in report.rows:
+    shutil.copyfile(report.folder / row.file, as_it_is / row.file.replace("/", "_"))
+    rows.append({"file_name": row.file.replace("/", "_"), "text": (row.caption or "").strip() or "图片"})
+write_table(as_it_is, rows)
+try:
+    for _ in train(pipe, WORK / "as_it_is", config, say=lambda words: None):
+        pass
+except LessonError as problem:
+    print(str(problem).replace(f"{WORK}", WORK.name))
+# %% [markdown] lang="zh"
+# 一张坏图就让训练停下。所以再做一份「凑合能跑」的：打得开的图全留下，有什么说明就用什么说明，和 `prepare` 整理过的那份比。
+# %% [markdown] lang="en"
+# A single broken picture stops the training. So make a set that just runs: every picture that opens, with whatever caption it has. Compare it with the one that `prepare` wrote.
+# %%
+rough = WORK / "rough" / "train"
+rough.mkdir(parents=True)
+opened = []
+for number, row in enumerate(rows):
+    try:
+        open_picture(as_it_is / row["file_name"]).save(rough / f"{number}.png")
+    except LessonError:
+        continue
+    opened.append({**row, "file_name": f"{number}.png"})
+write_table(rough, opened)
+print(len(opened), len(read_table(WORK / "clean" / "train")))
+# %% tags=["nbval-ignore-output"]
+cleaned = measure("as it came", WORK / "rough")
+# %% tags=["nbval-ignore-output"]
+cleaned += measure("cleaned", WORK / "clean")
+show_sheet(cleaned, columns=6)
+# %% [markdown] lang="zh"
+# 上面一行没有整理，下面一行整理过。整理过的那份，`style` 高出二十多个百分点：图的张数更少，学到的画法更足。`subject` 低了一些，和第 6 节一样，画法学得越足，代价越大。
+#
+# 原样的文件夹一步也训练不了；要是只删掉打不开的文件就开始，不会有任何提示告诉你少学了多少。
+# %% [markdown] lang="en"
+# The upper row as it came, the lower cleaned. On the cleaned set `style` is more than twenty points higher: fewer pictures, and more of the style. `subject` is somewhat lower; as in section 6, the more
+# of a style is learnt, the higher the price.
+#
+# The folder as it was could not be trained on at all; and had one merely deleted what does not open, nothing would have told how much less was learnt.
+# %% [markdown] lang="zh"
+# ## 8. 网上的图：先问能不能，再问有没有
+#
+# **按许可证找。**Openverse 和维基共享资源的每张图都写明作者和许可证。下面这几行要联网，所以这里不运行：
+#
+# ```python
+# from course_lib.sources import download, search
+#
+# found = search("ladybird", count=20, licences=("cc0", "by"), contact="name@example.org")
+# download(found, "outputs/ladybirds", contact="name@example.org")
+# ```
+#
+# 下载下来的文件夹里，`metadata.csv` 每行都有作者、许可证和出处，`ATTRIBUTION.txt` 跟着图走；没写许可证的图一张也不要。断了再运行一次就接着下；网站说太忙，就照它说的时间等。
+#
+# **Unsplash 和 Pexels。**图很好看，接口也方便，但它们的规则写明不许用来建数据集、训练模型。所以没有确认别的用途之前，一个请求也不会发出去：
+# %% [markdown] lang="en"
+# ## 8. Pictures from the web: ask whether you may before asking whether there are any
+#
+# **By licence.** Openverse and Wikimedia Commons tell author and licence of every picture. These lines need a network, so that they are not run here:
+#
+# ```python
+# from course_lib.sources import download, search
+#
+# found = search("ladybird", count=20, licences=("cc0", "by"), contact="name@example.org")
+# download(found, "outputs/ladybirds", contact="name@example.org")
+# ```
+#
+# In the folder that comes, every row of `metadata.csv` names author, licence and origin, and `ATTRIBUTION.txt` goes along with the pictures; one without a licence is not taken. Run it again after a break and it goes on;
+# where a site says that it is busy, its wish is respected.
+#
+# **Unsplash and Pexels.** Beautiful pictures, a handy interface, and rules that forbid building data sets and training models with it. So not one request is sent before another purpose is confirmed:
+# %%
+from course_lib import sources
+
+try:
+    sources.search("ladybird", source="unsplash", contact="name@example.org")
+except LessonError as problem:
+    print(problem)
+# %% [markdown] lang="zh"
+# **爬虫。**有礼貌的爬虫做五件事：先读 `robots.txt` 并照办；说明自己是谁；一秒最多问一次；不离开这个网站；不上当（无穷无尽的链接、自称几亿像素的图）。
+# 在本机开一个小网站试试：它不许爬 `private` 文件夹。
+# %% [markdown] lang="en"
+# **Crawlers.** A polite one does five things: it reads `robots.txt` first and obeys it; it says who it is; it asks once a second at most; it stays on the site; and it is not fooled by endless links or by
+# pictures that claim hundreds of millions of pixels. Try it on a small site on this machine, which closes its folder `private`:
+# %%
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+
+from course_lib.crawler import crawl
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """Serves a folder, and tells nothing."""
+
+    def log_message(self, *words):
+        """Say nothing."""
+
+
+site = WORK / "site"
+(site / "private").mkdir(parents=True)
+(site / "robots.txt").write_text("User-agent: *\nDisallow: /private/\n")
+(site / "index.html").write_text('<img src="a.png" alt="a cat"> <img src="private/b.png"> <a href="private/">more</a>')
+for place in ("a.png", "private/b.png"):
+    shutil.copyfile(WORK / "set6" / "train" / f"{KNOWN[0]}.png", site / place)
+server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=site))
+threading.Thread(target=server.serve_forever, daemon=True).start()
+address = f"http://127.0.0.1:{server.server_port}/"
+brought = crawl(address, WORK / "crawled", contact="name@example.org", pause=0.2)
+server.shutdown()
+for url, _ in brought.problems:
+    print(url.removeprefix(address))
+# %% [markdown] lang="zh"
+# 爬到的图没有许可证，所以它们进的是 `not_for_training.csv`，训练不会读它。去问网站的主人；他答应了，再用 `crawler.open_for_training` 记下来。
+# %% [markdown] lang="en"
+# No licence is known of what was fetched, so it stands in `not_for_training.csv`, which no training reads. Ask the site's owner, and when they agree, write it down with `crawler.open_for_training`.
+# %% [markdown] lang="zh"
+# ## 练习
+#
+# **练习 1**　下面这份数据有九张图，埋了三个毛病。先看 `check` 说什么，再用眼睛看图。把修改写进 `my_fixes`：文件名后面写新的说明，或者写 `None` 表示不要这张。能改的就改，别删。
+# %% [markdown] lang="en"
+# ## Exercises
+#
+# **Exercise 1**　This set of nine pictures has three problems. See what `check` says, then look with your own eyes. Write your fixes into `my_fixes`: a new caption after a file's name, or `None` to leave the picture out. What can
+# be corrected should not be dropped.
+# %%
+from course_lib import set_exercises
+
+planted = set_exercises.plant_problems(WORK / "exercise")
+for row in read_table(planted):
+    print(row["file_name"], row["text"])
+contact_sheet(check(planted))
+# %%
+my_fixes = {}
+my_answer = set_exercises.check_fixes(planted, my_fixes)
+# %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# 答案 / answer
+my_answer = set_exercises.check_fixes(planted, {"7.png": None, "9.jpg": None, "5.png": "一只企鹅，扁平风格，橙色背景"})
+# %% [markdown] lang="zh"
+# **练习 2**　下面五句说明，哪些图可以镜像？把 `False` 改成你的答案。
+# %% [markdown] lang="en"
+# **Exercise 2**　Of these five captions, whose pictures may be mirrored? Change `False` to your answers.
+# %%
+my_mirror = {"一只小猫，蓝色背景": False, "左边是一只狗": False, "一块写着「出口」的牌子": False, "a red apple on a table": False, "a clock on the wall": False}
+my_answer = set_exercises.check_mirror(my_mirror)
+# %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# 答案 / answer
+my_answer = set_exercises.check_mirror({caption: caption in ("一只小猫，蓝色背景", "a red apple on a table") for caption in my_mirror})
+# %% [markdown] lang="zh"
+# **练习 3**　你要训练一个 LoRA，公开发布，也许还会商用。下面六张图，哪些可以用？
+# %% [markdown] lang="en"
+# **Exercise 3**　You train a LoRA to publish it, and perhaps to sell what it draws. Which of these six pictures can you use?
+# %%
+offered = {"a.jpg": "by", "b.jpg": "by-nc", "c.jpg": "cc0", "d.jpg": "", "e.jpg": "by-nd", "f.jpg": "pdm"}
+my_choice = ["d.jpg"]
+my_answer = set_exercises.check_licences(my_choice, offered)
+# %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# 答案 / answer
+my_answer = set_exercises.check_licences(["a.jpg", "c.jpg", "f.jpg"], offered)
+# %% [markdown] lang="zh"
+# **练习 4**　改下面的场景，让它的说明正好是「左边是一只小猫，右边是一个苹果，扁平风格，黄色背景」。（东西的名字用 `cat-face` 和 `red-apple`。）
+# %% [markdown] lang="en"
+# **Exercise 4**　Change the scene so that its description is exactly the Chinese sentence in the cell: a cat on the left and an apple on the right, flat style, yellow background. (The things are called `cat-face` and `red-apple`.)
+# %%
+wanted = "左边是一只小猫，右边是一个苹果，扁平风格，黄色背景"
+my_scene = Scene((Thing("red-apple", x=0.25, y=0.5, size=0.4),), style="flat", ground="blue")
+my_answer = set_exercises.check_scene_words(my_scene, wanted)
+# %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
+# 答案 / answer
+things = (Thing("cat-face", x=0.25, y=0.5, size=0.4), Thing("red-apple", x=0.75, y=0.5, size=0.4))
+my_answer = set_exercises.check_scene_words(Scene(things, style="flat", ground="yellow"), wanted)
