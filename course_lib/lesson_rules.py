@@ -148,7 +148,7 @@ def stored_problems(cell, number):
         data = output.get("data", {})
         pictures = {mime for mime in data if mime.startswith("image/")}
         if pictures and not (pictures == {"image/png"} and set(data) <= PICTURE_TYPES
-                             or set(data) == {DRAWING, "text/plain"}):
+                             or DRAWING in data and set(data) <= {DRAWING, "text/html", "text/plain"}):
             problems.append(f"a picture is one PNG with its text, or one SVG, not {sorted(data)}")
         if DRAWING in data:
             problems += drawing_problems(data[DRAWING])

@@ -5,8 +5,10 @@ it, whatever the file says. The canvas is dark on its own, so it reads the same 
 """
 
 import re
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
+from html import escape
 from pathlib import Path
 
 from course_lib.messages import error, text
@@ -83,7 +85,10 @@ class Drawing:
         return self.svg
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        return {"image/svg+xml": self.svg, "text/plain": self.caption}
+        # JupyterLab shows an SVG itself only in a notebook that ran here; as an <img> it shows it in any.
+        address = "data:image/svg+xml;base64," + b64encode(self.svg.encode()).decode()
+        html = f'<img alt="{escape(self.caption)}" src="{address}">'
+        return {"image/svg+xml": self.svg, "text/html": html, "text/plain": self.caption}
 
 
 def draw(workflow: Workflow, subgraph: str | None = None) -> Drawing:

@@ -57,7 +57,9 @@ def test_the_camps_workflow():
 def test_a_notebook_and_a_file_get_the_svg(tmp_path):
     drawing = draw(read(FOLDER / "kolors_example.json"))
     bundle = drawing._repr_mimebundle_()
-    assert bundle == {"image/svg+xml": drawing.svg, "text/plain": drawing.caption} and drawing._repr_svg_()
+    assert bundle["image/svg+xml"] == drawing.svg == drawing._repr_svg_() and bundle["text/plain"] == drawing.caption
+    shown = base64.b64decode(bundle["text/html"].split("base64,")[1].split('"')[0])
+    assert shown.decode() == drawing.svg
     assert drawing.save(tmp_path / "a" / "drawing.svg").read_text(encoding="utf-8") == drawing.svg
     with pytest.raises(LessonError, match="a"):
         drawing.save(tmp_path / "a" / "drawing.svg" / "below")
