@@ -155,6 +155,7 @@ def test_a_key_is_not_sent_in_the_open_and_an_address_is_needed(monkeypatch, pic
 def test_wrong_arguments_are_answered(monkeypatch, tmp_path, pictures, wrong):
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", "http://127.0.0.1:9")
     monkeypatch.setenv("MODELSCOPE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("time.sleep", lambda seconds: None)  # ModelScope's client waits before it tries again
     with pytest.raises(LessonError):
         caption(pictures, **wrong, cache=None)
 

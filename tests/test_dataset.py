@@ -5,6 +5,7 @@ import hashlib
 import random
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,11 +25,17 @@ COURSE = Path(__file__).parent.parent
 PHOTOS = COURSE / "data" / "messy" / "photos"
 
 
-@pytest.fixture(scope="session")
-def messy(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("messy")
+@cache
+def make_messy_once(base):
+    """Make the messy set for all test files of one process; none of them writes to it."""
+    folder = base / "messy"
     subprocess.run([sys.executable, "-m", "data.messy", folder], cwd=COURSE, check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def messy(tmp_path_factory):
+    return make_messy_once(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(scope="session")

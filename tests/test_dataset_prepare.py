@@ -2,14 +2,14 @@
 
 import csv
 import os
+import shutil
 import signal
-import subprocess
 import sys
 
 import numpy as np
 import pytest
 from PIL import Image
-from test_dataset import COURSE, make_set, noise, snapshot
+from test_dataset import make_messy_once, make_set, noise, snapshot
 
 from course_lib.dataset import check, prepare
 from course_lib.messages import LessonError
@@ -22,9 +22,7 @@ TOUCHES = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.cop
 
 @pytest.fixture(scope="module")
 def messy(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("messy")
-    subprocess.run([sys.executable, "-m", "data.messy", folder], cwd=COURSE, check=True)
-    return folder / "raw"
+    return make_messy_once(tmp_path_factory.getbasetemp()) / "raw"
 
 
 @pytest.fixture
@@ -227,14 +225,16 @@ def test_killed_at_any_step_it_leaves_nothing_that_looks_finished(raw, tmp_path,
     prepare(raw, tmp_path / "whole", validation=0.3)
     whole = snapshot(tmp_path / "whole")
     older = {}
+    if again:
+        (raw / "0.txt").rename(raw / "kept")
+        (raw / "0.txt").write_text("以前的说明", encoding="utf-8")
+        prepare(raw, tmp_path / "older", validation=0.3)
+        (raw / "kept").replace(raw / "0.txt")
+        older = {name: digest for name, digest in snapshot(tmp_path / "older").items() if name != JOURNAL}
     for steps in range(1, 400, 3):
         out = tmp_path / f"out{steps}"
         if again:
-            (raw / "0.txt").rename(raw / "kept")
-            (raw / "0.txt").write_text("以前的说明", encoding="utf-8")
-            prepare(raw, out, validation=0.3)
-            (raw / "kept").replace(raw / "0.txt")
-            older = {name: digest for name, digest in snapshot(out).items() if name != JOURNAL}
+            shutil.copytree(tmp_path / "older", out)
         ended = prepare_until(raw, out, steps)
         found = {name: digest for name, digest in snapshot(out).items()
                  if name != JOURNAL and not name.startswith(WORK)} if out.exists() else {}
