@@ -85,7 +85,7 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
     model = model_sigmas(pipe.scheduler.config)
     sigmas = make_sigmas(batch[0], model)
     size = tuple(side * pipe.vae_scale_factor for side in latent.shape[2:])
-    latent = latent.to(pipe.unet.device, torch.float32).expand(len(batch), -1, -1, -1)
+    latent = latent.to(place_of(pipe.unet)[0], torch.float32).expand(len(batch), -1, -1, -1)
     if len(sigmas) < 2:  # denoise 0: nothing to do
         return latent
     seeds, shape = [int(one.seed) for one in batch], latent.shape[1:]
@@ -106,7 +106,7 @@ def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequenc
     Both texts go through the UNet in one batch; a picture with cfg 1 needs only the first. size: (height, width) in px.
     """
     guided = [row for row, cfg in enumerate(cfgs) if not math.isclose(cfg, 1.0)]
-    factors = torch.tensor([cfgs[row] for row in guided], device=pipe.unet.device).view(-1, 1, 1, 1)
+    factors = torch.tensor([cfgs[row] for row in guided], device=place_of(pipe.unet)[0]).view(-1, 1, 1, 1)
     see_noise = build_predictor(pipe, [texts[0]] * len(cfgs) + [texts[1]] * len(guided), size)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
@@ -125,7 +125,7 @@ def build_predictor(pipe: KolorsPipeline, texts: Sequence[Encoded],
                     size: tuple[int, int]) -> Callable[[Tensor, Tensor], Tensor]:
     """Return see_noise(x, timestep) -> noise in float32 of the UNet, one text for each picture; size in px."""
     unet = pipe.unet
-    dtype, device = unet.dtype, unet.device  # once: diffusers looks through every weight for them
+    device, dtype = place_of(unet)
     told = torch.tensor([[*size, 0, 0, *size]], device=device).expand(len(texts), -1)  # original, crop, target
     if takes_turns(pipe):  # only a call of the whole UNet brings it to the GPU
         whole = pad_texts(texts, LENGTH, dtype, device)
@@ -134,6 +134,12 @@ def build_predictor(pipe: KolorsPipeline, texts: Sequence[Encoded],
                                         return_dict=False)[0].float()
     see_noise = prepare_unet(unet, join_texts(texts, dtype, device), told)
     return lambda x, timestep: see_noise(x.to(dtype), timestep.to(device)).float()
+
+
+def place_of(model: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
+    """Return a model's device and precision, those of its first weight: to ask diffusers looks through every weight."""
+    weight = next(model.parameters())
+    return weight.device, weight.dtype
 
 
 def takes_turns(pipe: KolorsPipeline) -> bool:
@@ -155,7 +161,7 @@ def encode_picture(pipe: KolorsPipeline, image: Image.Image) -> Tensor:
     if not isinstance(image, Image.Image):
         raise error("no_image", kind=type(image).__name__)
     check_size(pipe, image.width, image.height)
-    pixels = pipe.image_processor.preprocess(image.convert("RGB")).to(pipe.vae.device, pipe.vae.dtype)
+    pixels = pipe.image_processor.preprocess(image.convert("RGB")).to(*place_of(pipe.vae))
     with torch.no_grad():
         return pipe.vae.encode(pixels).latent_dist.mode().float() * pipe.vae.config.scaling_factor
 
@@ -173,7 +179,7 @@ def preview(pipe: KolorsPipeline, denoised: Tensor) -> Image.Image:
 @torch.inference_mode()
 def to_images(pipe: KolorsPipeline, latents: Tensor) -> list[Image.Image]:
     """Decode a batch of latents with the VAE."""
-    latents = latents.to(pipe.vae.device, pipe.vae.dtype) / pipe.vae.config.scaling_factor
+    latents = latents.to(*place_of(pipe.vae)) / pipe.vae.config.scaling_factor
     return pipe.image_processor.postprocess(pipe.vae.decode(latents, return_dict=False)[0].float())
 
 

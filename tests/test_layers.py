@@ -12,7 +12,7 @@ COURSE = Path(__file__).parent.parent
 ORDER = ["texts", "messages", "machine", "download", "hub", "publish",
          "kolors_configs", "footprint", "plan", "embeddings", "loading",
          "emoji", "settings", "a1111", "png", "pipeline",
-         "prompts", "unet_steps", "noise",
+         "prompts", "unet_layers", "unet_steps", "noise",
          "sigmas", "sampler_step", "one_step", "multistep", "stochastic", "samplers",
          "generate",
          "judge", "measure", "trial", "figures", "look",

@@ -4,6 +4,7 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
+from course_lib import unet_layers
 from course_lib.kolors_configs import CONFIGS
 from course_lib.prompts import Condition
 from course_lib.unet_steps import prepare_unet
@@ -21,13 +22,13 @@ def narrow():
     return UNet2DConditionModel.from_config({**CONFIGS["unet"], **NARROW}).eval()
 
 
-def both(unet, height, width, dtype=torch.float32, timestep=731):
+def both(unet, height, width, dtype=torch.float32, timestep=731, batch=3, tokens=7):
     """Return the noise that diffusers' call sees and the one that the steps see."""
     config, random = unet.config, torch.Generator().manual_seed(1)
-    states = torch.randn(3, 7, config.encoder_hid_dim, generator=random).to(dtype)
-    pooled = torch.randn(3, config.encoder_hid_dim, generator=random).to(dtype)
-    x = torch.randn(3, 4, height, width, generator=random).to(dtype)
-    size = torch.tensor([[8 * height, 8 * width, 0, 0, 8 * height, 8 * width]]).expand(3, -1)
+    states = torch.randn(batch, tokens, config.encoder_hid_dim, generator=random).to(dtype)
+    pooled = torch.randn(batch, config.encoder_hid_dim, generator=random).to(dtype)
+    x = torch.randn(batch, 4, height, width, generator=random).to(dtype)
+    size = torch.tensor([[8 * height, 8 * width, 0, 0, 8 * height, 8 * width]]).expand(batch, -1)
     with torch.inference_mode():
         wanted = unet(x, timestep, states, added_cond_kwargs={"text_embeds": pooled, "time_ids": size}).sample
         see_noise = prepare_unet(unet, Condition(states, pooled), size)
@@ -45,6 +46,30 @@ def test_it_sees_what_diffusers_sees_in_tiny_kolors(pipe):
     assert torch.allclose(seen, wanted, atol=1e-5)
 
 
+@pytest.mark.parametrize("batch", [1, 2, 8])  # few places and many go different ways
+def test_it_sees_what_diffusers_sees_in_every_batch(pipe, batch):
+    wanted, seen = both(pipe.unet, 16, 16, batch=batch)
+    assert torch.allclose(seen, wanted, atol=1e-5)
+
+
+def test_a_long_text_is_seen_as_a_short_one(pipe):
+    """From more tokens than a head has channels on, the text's matrices are not multiplied out."""
+    wanted, seen = both(pipe.unet, 16, 16, tokens=80)
+    assert torch.allclose(seen, wanted, atol=1e-5)
+
+
+def test_the_layers_of_a_large_unet_are_called_as_they_are(narrow, monkeypatch):
+    """No weight is copied; a hook on each layer counts its calls."""
+    monkeypatch.setattr(unet_layers, "MOST_WEIGHTS", 0)
+    called = set()
+    leaves = [layer for layer in narrow.modules() if isinstance(layer, (torch.nn.Linear, torch.nn.Conv2d))]
+    hooks = [layer.register_forward_hook(lambda layer, *_: called.add(layer)) for layer in leaves]
+    wanted, seen = both(narrow, 16, 16)
+    for hook in hooks:
+        hook.remove()
+    assert torch.allclose(seen, wanted, atol=2e-5) and called == set(leaves)
+
+
 def test_half_precision(narrow):
     narrow.bfloat16()
     wanted, seen = both(narrow, 16, 16, torch.bfloat16)
@@ -58,5 +83,34 @@ def test_a_lora_in_the_layers_counts(narrow):
     before = both(narrow, 16, 16)[1]
     narrow.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_k", "to_v", "to_out.0"], init_lora_weights=False))
     wanted, seen = both(narrow, 16, 16)
-    narrow.delete_adapters("default")
     assert torch.allclose(seen, wanted, atol=2e-5) and not torch.allclose(seen, before, atol=1e-2)
+    narrow.set_adapters("default", 0.3)  # nothing of the last picture's is kept
+    weaker, seen = both(narrow, 16, 16)
+    narrow.delete_adapters("default")
+    assert torch.allclose(seen, weaker, atol=2e-5) and not torch.allclose(weaker, wanted, atol=1e-2)
+    assert torch.equal(both(narrow, 16, 16)[1], before)
+
+
+def test_a_lora_of_every_kind_of_layer_counts(narrow):
+    """Of convolutions too, which stay peft's, and with a magnitude (DoRA)."""
+    from peft import LoraConfig
+    torch.manual_seed(1)
+    targets = ["to_q", "to_k", "to_v", "to_out.0", "proj_in", "ff.net.0.proj", "conv1", "conv_shortcut", "conv"]
+    narrow.add_adapter(LoraConfig(r=2, target_modules=targets, init_lora_weights=False, use_dora=True), "dora")
+    before = both(narrow, 16, 16)[1]
+    for name, weight in narrow.named_parameters():
+        if "magnitude" in name:
+            weight.data *= 1.1
+    wanted, seen = both(narrow, 16, 16)
+    narrow.delete_adapters("dora")
+    assert torch.allclose(seen, wanted, atol=2e-5) and not torch.allclose(seen, before, atol=1e-2)
+
+
+def test_the_dropout_of_a_lora_in_training_is_kept(narrow):
+    from peft import LoraConfig
+    narrow.add_adapter(LoraConfig(r=2, target_modules=["to_q"], init_lora_weights=False, lora_dropout=0.9), "drop")
+    narrow.train()
+    seen = [both(narrow, 16, 16)[1] for _ in range(2)]
+    narrow.eval()
+    narrow.delete_adapters("drop")
+    assert not torch.equal(*seen)
