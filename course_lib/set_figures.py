@@ -127,7 +127,8 @@ def show_captions(report: Report, tokenizer: str | Path = TINY) -> tuple[Bars, B
     names = [*(f"≤ {limit}" for limit in limits), f"> {MOST_TOKENS}"]
     words = open_tokenizer(Path(tokenizer))
     pieces = Counter(piece.strip(SPACE) for row in captions for piece in set(words.encode(row.caption, out_type=str)))
-    common = {piece: count for piece, count in pieces.most_common() if len(piece) > 1 and not piece.startswith("<0x")}
+    ordered = sorted(pieces.items(), key=lambda each: (-each[1], each[0]))  # a set's own order changes with each start
+    common = {piece: count for piece, count in ordered if len(piece) > 1 and not piece.startswith("<0x")}
     distinct = len({row.caption for row in captions})
     return (Bars(text("set_lengths_title"), {name: lengths[name] for name in names},
                  (text("set_distinct", distinct=distinct, total=len(captions)),)),

@@ -97,6 +97,13 @@ def test_requests_are_as_far_apart_as_was_asked(site, tmp_path):
     assert len(site.requests) == 3 and time.monotonic() - started >= 1  # the first comes before the wish is known
 
 
+@pytest.mark.parametrize("start, asked, kept", [
+    ("https://example.org/", 0, 1), ("http://127.0.0.1.example.org/", 0.2, 1), ("https://example.org/", 5, 5),
+    ("http://127.0.0.1:80/", 0.2, 0.2), ("http://localhost/", -1, 0)])
+def test_only_a_site_on_this_machine_is_asked_more_than_once_a_second(start, asked, kept):
+    assert crawler.choose_pause(start, asked) == kept
+
+
 def test_a_trap_of_endless_links_is_left_after_so_many_pages(site, tmp_path):
     def endless(query):
         number = int(query.get("n", 0))

@@ -135,6 +135,7 @@ def test_statistics_count_what_is_kept(report):
     assert sum(show_sizes(report).values.values()) == kept == sum(show_classes(report).values.values())
     lengths, words = show_captions(report)
     assert sum(lengths.values.values()) == kept and "背景" in " ".join(words.values)
+    assert list(words.values.items()) == sorted(words.values.items(), key=lambda each: (-each[1], each[0]))
 
 
 @pytest.mark.parametrize("width, height, bucket", [(512, 512, (64, 64)), (128, 64, (88, 40)), (300, 900, (40, 96))])

@@ -56,7 +56,7 @@ set_language("en")
 #
 # | 来源 | 有什么 | 许可 | 在这里怎么用 |
 # |---|---|---|---|
-# | ModelScope 数据集 | 各种各样，每一份各有说明 | 每一份不同，看它的页面 | `hub.fetch` 下载成文件夹，再 `check` |
+# | ModelScope 数据集 | 各种各样，每一份各有说明 | 每一份不同，看它的页面 | `hub.fetch("datasets/owner/name")` 下载成文件夹，再 `check` |
 # | ImageNet | 一百多万张带类别的照片（常用的那一份） | 只许非商业研究；图的版权仍归作者 | 登记后自己下载，再 `check` |
 # | Open Images | 约九百万张带标签的照片 | 标明 CC BY，要自己核对 | 按列表挑着下载，再 `check` |
 # | Flickr30k、Flickr8k | 三万、八千张照片，每张五句英文说明 | 只许非商业研究 | 学写说明的好样本 |
@@ -76,7 +76,7 @@ set_language("en")
 #
 # | Source | What it has | Licence | How to use it here |
 # |---|---|---|---|
-# | ModelScope data sets | all sorts, each with a page | differs, see its page | `hub.fetch` brings it as a folder, then `check` |
+# | ModelScope data sets | all sorts, each with a page | differs, see its page | `hub.fetch("datasets/owner/name")` brings it as a folder, then `check` |
 # | ImageNet | more than a million photographs with classes (the usual part) | non-commercial research only; authors keep their rights | register, download, then `check` |
 # | Open Images | about nine million photographs with labels | said to be CC BY; verify it | download from its lists, then `check` |
 # | Flickr30k, Flickr8k | thirty and eight thousand photographs with five English captions each | non-commercial research only | good examples of captions |
@@ -136,6 +136,24 @@ from course_lib.dataset import prepare, show_sizes
 
 prepare(raw, WORK / "clean")
 show_sizes(report)
+# %% [markdown] lang="zh"
+# 这张表是各种长宽比的张数。说明也要数一数：长短、重复、哪些词最常见，一眼就能看出偏到了哪里。验证集（`validation=0.1`）在增强之前就要分出去，镜像的两张不会分到两边。
+# %% [markdown] lang="en"
+# These are the pictures of each aspect. Captions are worth counting too: how long, how many alike, and which words are most common show at a glance where a set leans. A validation set (`validation=0.1`) is set aside before
+# augmentation, and a picture and its mirror image stay on one side.
+# %%
+from course_lib.dataset import show_captions, split
+
+lengths, words = show_captions(report)
+print(lengths)
+print(split(report.rows, 0.1))
+words
+# %% [markdown] lang="zh"
+# **一台机器不够时**，`scale_out(raw, out)` 把测量交给集群上的 Data-Juicer（Ray），别的都不变，结果和 `prepare` 一样；它要一个单独的环境，见 `course_lib/scale_requirements.txt`。
+# 它成批地丢图却不出声（附录里量了），所以只把读得开的文件交给它，没有回来的逐张补量。
+# %% [markdown] lang="en"
+# **When one machine is too few**, `scale_out(raw, out)` gives the measuring to Data-Juicer on a cluster (Ray); all else stays, and the result is that of `prepare`. It needs an environment of its own, see `course_lib/scale_requirements.txt`.
+# It drops whole batches and says nothing (measured in the appendix), so it gets only files that can be read, and what does not come back is measured here.
 # %% [markdown] lang="zh"
 # ## 4. 说明：一张图一句话
 #
@@ -464,10 +482,10 @@ except LessonError as problem:
     print(problem)
 # %% [markdown] lang="zh"
 # **爬虫。**有礼貌的爬虫做五件事：先读 `robots.txt` 并照办；说明自己是谁；一秒最多问一次；不离开这个网站；不上当（无穷无尽的链接、自称几亿像素的图）。
-# 在本机开一个小网站试试：它不许爬 `private` 文件夹。
+# 在本机开一个小网站试试：它不许爬 `private` 文件夹。（自己机器上的网站可以问得快些，这里一秒五次；别的网站一秒一次，`pause` 写得再小也没用。）
 # %% [markdown] lang="en"
 # **Crawlers.** A polite one does five things: it reads `robots.txt` first and obeys it; it says who it is; it asks once a second at most; it stays on the site; and it is not fooled by endless links or by
-# pictures that claim hundreds of millions of pixels. Try it on a small site on this machine, which closes its folder `private`:
+# pictures that claim hundreds of millions of pixels. Try it on a small site on this machine, which closes its folder `private`. (A site of your own may be asked more often, five times a second here; any other once a second, however small `pause` is.)
 # %%
 import threading
 from functools import partial
