@@ -36,6 +36,9 @@ NODES = {
 KSAMPLER_WIDGETS = ("seed", "control_after_generate", "steps", "cfg", "sampler_name", "scheduler", "denoise")
 TEXT_INPUTS = ("text", "text_g", "prompt", "string", "value")  # where nodes that hold a text keep it
 ENDS = ("SaveImage", "PreviewImage")
+LINK_KEYS = ("id", "origin_id", "origin_slot", "target_id", "target_slot")
+INPUTS, OUTPUTS = -10, -20  # ids of the two ends of a subgraph, inside it
+MOST_NODES = 20_000  # of a workflow, subgraphs unfolded
 NO_TEXT_BEHIND = ("clip", "model", "vae", "control_net", "image", "latent_image", "samples")
 
 
@@ -188,14 +191,58 @@ def is_link(value: object) -> bool:
 
 
 def to_graph(workflow: Mapping[str, object]) -> Graph:
-    """Turn the page's form of a graph into the server's; only of a KSampler are the names of its values known."""
-    links = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
-    graph = {}
-    for node in workflow["nodes"]:
-        values = node.get("widgets_values") or {}
-        if not isinstance(values, dict):
-            values = dict(zip(KSAMPLER_WIDGETS if node["type"] == "KSampler" else ("value",), values))
-        linked = {socket["name"]: links[socket["link"]] for socket in node.get("inputs", [])
-                  if socket.get("link") in links}
-        graph[str(node["id"])] = {"class_type": node["type"], "inputs": {**values, **linked}}
+    """Turn the page's form of a graph into the server's, subgraphs unfolded; only a KSampler's values have names."""
+    insides, todo = {}, [workflow]
+    while todo:  # a file keeps one flat list of subgraphs, or one inside another
+        parts = (todo.pop().get("definitions") or {}).get("subgraphs") or []
+        insides |= {part["id"]: part for part in parts}
+        todo += parts
+    graph: dict[str, dict[str, object]] = {}
+    unfold(graph, workflow, insides, "", {})
     return graph
+
+
+def unfold(graph: dict[str, dict[str, object]], level: Mapping[str, object], insides: Mapping[str, Mapping],
+           before: str, given: Mapping[str, object]) -> None:
+    """Add a level's nodes to a graph; in a subgraph, `before` is "host:" and given what the host's inputs get."""
+    sources = find_sources(level, insides, before, given)
+    for slot, link in ((link[4], link[0]) for link in read_links(level) if link[3] == OUTPUTS and link[0] in sources):
+        graph[f"{before}{OUTPUTS}:{slot}"] = {"class_type": "Reroute", "inputs": {"value": sources[link]}}
+    for node in level["nodes"]:
+        if len(graph) > MOST_NODES:
+            raise ValueError("too many nodes")
+        linked = {socket["name"]: sources[socket["link"]] for socket in node.get("inputs", [])
+                  if socket.get("link") in sources}
+        number, inputs = f"{before}{node['id']}", {**name_values(node, node["type"] in insides), **linked}
+        graph[number] = {"class_type": node["type"], "inputs": inputs}
+        if node["type"] in insides:
+            unfold(graph, insides[node["type"]], insides, f"{number}:", inputs)
+
+
+def find_sources(level: Mapping[str, object], insides: Mapping[str, Mapping], before: str,
+                 given: Mapping[str, object]) -> dict[object, object]:
+    """Return what each link of a level brings: [node id, output], or a value that the host of the level was given."""
+    own = [socket["name"] for socket in level.get("inputs") or []]
+    hosts = {node["id"] for node in level["nodes"] if node["type"] in insides}
+    sources = {}
+    for number, origin, slot, _, _ in read_links(level):
+        if origin != INPUTS:
+            sources[number] = [f"{before}{origin}:{OUTPUTS}:{slot}" if origin in hosts else f"{before}{origin}", slot]
+        elif own[slot] in given:  # else the inner node's own value counts
+            sources[number] = given[own[slot]]
+    return sources
+
+
+def read_links(level: Mapping[str, object]) -> list[list]:
+    """Return a level's links as [id, origin, slot, target, slot]: the page has lists, a subgraph objects."""
+    return [[link[key] for key in LINK_KEYS] if isinstance(link, dict) else link[:5] for link in level["links"]]
+
+
+def name_values(node: Mapping[str, object], is_host: bool) -> dict[str, object]:
+    """Return a node's values by name, known of a KSampler and of the host of a subgraph, which shows some as inputs."""
+    values = node.get("widgets_values") or {}
+    if isinstance(values, dict):
+        return values
+    if is_host:
+        return dict(zip([socket["name"] for socket in node.get("inputs", []) if "widget" in socket], values))
+    return dict(zip(KSAMPLER_WIDGETS if node["type"] == "KSampler" else ("value",), values))

@@ -140,6 +140,64 @@ def test_a_page_where_a_widget_became_an_input():
     assert read_settings(make_png(workflow=page))[0] == replace(OURS, steps=33)
 
 
+def put_inside(page, kept, outputs, kind="inside"):
+    """Return a page whose nodes are in a subgraph, all but the kept end; outputs: the links to its ends."""
+    nodes = [node for node in page["nodes"] if node["type"] not in kept]
+    links = [dict(zip(("id", "origin_id", "origin_slot", "target_id", "target_slot", "type"), link))
+             for link in page["links"] if link[0] not in outputs]
+    links += [{"id": 90 + slot, "origin_id": origin, "origin_slot": 0, "target_id": -20, "target_slot": slot}
+              for slot, origin in enumerate(outputs.values())]
+    inside = {"id": kind, "name": "Draw", "nodes": nodes, "links": links, "inputs": [], "outputs": []}
+    host = {"id": 70, "type": kind, "inputs": [], "outputs": []}
+    last = [node for node in page["nodes"] if node["type"] in kept]
+    outer = [[number, 70, slot, link[3], link[4], "IMAGE"] for slot, number in enumerate(outputs)
+             for link in page["links"] if link[0] == number]
+    return {"nodes": [host, *last], "links": outer, "definitions": {"subgraphs": [inside]}}
+
+
+def test_a_sampler_in_a_subgraph_is_read(saved):
+    page = json.loads(saved["workflow"])
+    decode, save = (next(node for node in page["nodes"] if node["type"] == kind) for kind in ("VAEDecode", "SaveImage"))
+    folded = put_inside(page, ("SaveImage",), {save["inputs"][0]["link"]: decode["id"]})
+    assert read_settings(make_png(workflow=folded)) == (OURS, LADYBIRD, "flat")
+    inside, host = folded["definitions"]["subgraphs"][0], folded["nodes"][0]
+    sampler = next(node for node in inside["nodes"] if node["type"] == "KSampler")
+    inside["inputs"] = [{"name": "steps", "type": "INT"}]  # a widget shown on the outside
+    inside["links"].append({"id": 80, "origin_id": -10, "origin_slot": 0, "target_id": 3, "target_slot": 4})
+    sampler["inputs"].append({"name": "steps", "type": "INT", "link": 80, "widget": {"name": "steps"}})
+    assert read_settings(make_png(workflow=folded))[0] == OURS  # the outside says nothing: the inside's counts
+    host["inputs"].append({"name": "steps", "type": "INT", "link": None, "widget": {"name": "steps"}})
+    host["widgets_values"] = [7]
+    assert read_settings(make_png(workflow=folded))[0] == replace(OURS, steps=7)
+    folded["nodes"].append({"id": 71, "type": "PrimitiveNode", "widgets_values": [9, "fixed"]})
+    folded["links"].append([60, 71, 0, 70, 0, "INT"])
+    host["inputs"][0]["link"] = 60
+    assert read_settings(make_png(workflow=folded))[0] == replace(OURS, steps=9)
+    twice = put_inside(folded, ("SaveImage",), {folded["links"][0][0]: 70}, kind="outside")
+    twice["definitions"]["subgraphs"][0]["definitions"] = folded["definitions"]  # one inside another
+    assert read_settings(make_png(workflow=twice))[0] == replace(OURS, steps=9)
+
+
+@pytest.mark.parametrize("hosts", [1, 2])
+def test_a_subgraph_that_holds_itself_is_junk(hosts, saved):
+    page = json.loads(saved["workflow"])
+    folded = put_inside(page, ("SaveImage",), {9: 8})
+    inside = folded["definitions"]["subgraphs"][0]
+    inside["nodes"] = [dict(folded["nodes"][0], id=70 + number) for number in range(hosts)]
+    with pytest.raises(LessonError, match="KSampler"):
+        read_settings(make_png(workflow=folded))
+
+
+def test_many_nested_subgraphs_are_junk():
+    """Forty levels of two are a million million nodes."""
+    parts = [{"id": f"level{level}", "inputs": [], "outputs": [], "links": [],
+              "nodes": [{"id": number, "type": f"level{level + 1}"} for number in (1, 2)]} for level in range(40)]
+    parts.append({"id": "level40", "nodes": [], "links": []})  # and no node inside counts
+    page = {"nodes": [{"id": 1, "type": "level0"}], "links": [], "definitions": {"subgraphs": parts}}
+    with pytest.raises(LessonError, match="KSampler"):
+        read_settings(make_png(workflow=page))
+
+
 def test_junk_in_one_chunk_leaves_the_others():
     chunk = write_parameters(OURS, LADYBIRD, "", 64, 64)
     for junk in ("{", "[]", "null", "[" * 100_000, '{"3": 5}', '{"3": {"class_type": "KSampler"}}', "1" * 5000):
