@@ -28,7 +28,8 @@ ENHANCERS = {"brightness": ImageEnhance.Brightness, "contrast": ImageEnhance.Con
 # Words of a caption after which a mirrored picture would no longer be what it says. Sides; letters and signs; things
 # that look different in a mirror, or mean something else there (a crescent moon of the other phase).
 SIDES = ("左", "右", "left", "right")
-LETTERS = ("字", "写着", "印着", "刻着", "标语", "标志", "商标", "招牌", "水印", "海报", "封面", "报纸", "书", "车牌", "数字",
+LETTERS = ("字", "写着", "印着", "刻着", "标语", "标志", "商标", "招牌", "水印", "海报", "封面", "报纸", "书",
+           "车牌", "数字",
            "text", "letter", "word", "logo", "sign", "watermark", "poster", "label", "book", "newspaper", "number",
            "written", "title", "lettering", "say", "saying", "reads")
 LOPSIDED = ("钟", "手表", "吉他", "小提琴", "钢琴", "地图", "国旗", "月亮", "弯月", "月牙", "键盘", "屏幕",

@@ -32,7 +32,8 @@ def read_record(out):
     ("一只小猫，蓝色背景", True), ("a cat on a blue background", True), ("a bright day", True), ("wordless", True),
     ("一只小猫在左边", False), ("右手拿着花", False), ("a cat on the left", False), ("his right hand", False),
     ("墙上写着春天", False), ("一块招牌", False), ("two road signs", False), ("a Logo", False), ("一个闹钟", False),
-    ("衣服上印着春天", False), ("a shirt that says yes", False), ("一把吉他", False), ("a crescent moon", False), ("门上有「出口」", False), ("a shirt saying \"yes\"", False)])
+    ("衣服上印着春天", False), ("a shirt that says yes", False),
+    ("一把吉他", False), ("a crescent moon", False), ("门上有「出口」", False), ("a shirt saying \"yes\"", False)])
 def test_mirroring_stops_where_the_caption_would_become_false(caption, allowed):
     assert augment.may_mirror(caption) == allowed
     flips = [["flip"] in augment.choose_changes(caption, random.Random(seed), augment.CHANGES) for seed in range(40)]
