@@ -76,7 +76,10 @@ def solve_gaussian(name, steps):
 @pytest.mark.parametrize("toy", REFERENCE["TOYS"], ids=lambda toy: toy.__name__)
 @pytest.mark.parametrize("name", REFERENCE["SAMPLERS"])
 def test_results_are_comfyuis(name, toy):
-    """In float32 as ComfyUI computes; in float64, where rounding hides less, ten times closer."""
+    """In float32 as ComfyUI computes; in float64, where rounding hides less, ten times closer.
+
+    float32 rounds by the CPU: what ComfyUI's own result is off its float64 is allowed on top (lms, 6 steps: 1.4e-4).
+    """
     model = model_sigmas(KOLORS)
     t, n = REFERENCE["TOYS"].index(toy), REFERENCE["SAMPLERS"].index(name)
     for p, (dtype, bound) in enumerate(zip(REFERENCE["PRECISIONS"], (1e-4, 1e-5))):
@@ -87,7 +90,8 @@ def test_results_are_comfyuis(name, toy):
                 found = SAMPLERS[name](toy, REFERENCE["start"](sigmas[0]).to(dtype), sigmas,
                                        noise=lambda *ends, dtype=dtype: REFERENCE["noise"](*ends).to(dtype))
                 assert found.dtype == dtype
-                assert difference(found.numpy(), COMFYUI[p, t, n, s, c]) < bound, (settings, dtype)
+                rounding = difference(COMFYUI[p, t, n, s, c], COMFYUI[-1, t, n, s, c])
+                assert difference(found.numpy(), COMFYUI[p, t, n, s, c]) < bound + rounding, (settings, dtype)
 
 
 def test_the_reference_can_tell_samplers_apart():
