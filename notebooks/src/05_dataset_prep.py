@@ -654,7 +654,7 @@ from course_lib.synthesis import synthesise
 
 mixed = WORK / "mixed"
 shutil.copytree(WORK / "messy", mixed, symlinks=True)
-synthesise(mixed / "raw" / "good", 78, seed=2, styles=("flat", "lineart"), most_things=4, patterns=("plain", "stripes", "dots"))
+added = synthesise(mixed / "raw" / "good", 78, seed=2, styles=("flat", "lineart"), most_things=4, patterns=("plain", "stripes", "dots"))
 # %% tags=["nbval-ignore-output"]
 import time
 
