@@ -147,7 +147,7 @@ def is_shown(page, pipe, settings):
 
 
 def drag(page, selector, share):
-    """Drag a slider's handle with the mouse, in ten moves, to a share of its track."""
+    """Drag a slider's handle with the mouse, in ten moves, to a share of its track; return the value there."""
     page.locator(selector).scroll_into_view_if_needed()
     track, handle = page.locator(f"{selector} .noUi-target"), page.locator(f"{selector} .noUi-handle")
     place, start = track.bounding_box(), handle.bounding_box()
@@ -157,6 +157,7 @@ def drag(page, selector, share):
     for move in range(1, 11):
         page.mouse.move(x + (place["x"] + share * place["width"] - x) * move / 10, y)
     page.mouse.up()
+    return float(handle.get_attribute("aria-valuenow"))
 
 
 def frame_words(page):
@@ -167,10 +168,10 @@ def frame_words(page):
 def test_a_learner_drags_chooses_types_and_looks_back(page, pipe):
     assert is_shown(page, pipe, SETTINGS)
 
-    drag(page, ".kolors-cfg", 0.6)
+    cfg = drag(page, ".kolors-cfg", 0.6)
+    assert 11 < cfg < 13
     field = page.get_by_label(text("control_cfg"), exact=True)
-    wait_for(lambda: 11 < float(field.input_value()) < 13)
-    cfg = float(field.input_value())
+    wait_for(lambda: float(field.input_value()) == cfg)  # it follows the handle, and trails behind it
     wait_for_caption(page, "cfg", cfg)
     assert is_shown(page, pipe, replace(SETTINGS, cfg=cfg))
 
