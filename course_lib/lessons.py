@@ -37,7 +37,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},  # no version: it would differ between machines
 }
-CELL_SECONDS = 300
+CELL_SECONDS = 900
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 LINK = re.compile(r"(\]\()(?![a-z]+:|[#/])([^)\s]+)")
