@@ -19,7 +19,7 @@ install:  ## 只安装 / only install
 # Two files at a time, each with one thread: on two cores that takes half as long as one file with two threads.
 test: tools  ## 运行全部测试 / run every test
 	$(VENV_PYTHON) -m ruff check
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile
+	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lessons: tools  ## 由 notebooks/src 生成两种语言的课 / build both editions of the lessons from notebooks/src
 	$(VENV_PYTHON) -m course_lib.lessons build

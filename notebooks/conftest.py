@@ -1,7 +1,7 @@
 """What nbval leaves out when it tests the lessons: each cell it has run is also held against these rules.
 
-Stored outputs must come from one run from top to bottom (a cleared notebook fails), without stderr, and the pictures
-a cell draws now must look like the stored ones. Learners need not look at this file.
+Stored outputs must come from one run from top to bottom (a cleared notebook fails), without stderr, the pictures a cell
+draws now must look like the stored ones, and no cell may take too long. Learners need not look at this file.
 """
 
 import base64
@@ -25,6 +25,8 @@ def pytest_runtest_call(item):
     result = yield
     if isinstance(item, IPyNbCell):
         problems = stored_problems(item.cell, item.cell_num + 1)
+        if item.parent.timed_out:  # nbval interrupts the kernel, and a training then ends like one that was stopped
+            problems.append(f"took longer than {item.config.option.nbval_cell_timeout:.0f} s")
         if item.options["check"]:
             problems += picture_problems(pictures(item.cell.outputs), pictures(item.test_outputs))
         if problems:
