@@ -105,17 +105,19 @@ def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequenc
 
     Both texts go through the UNet in one batch; a picture with cfg 1 needs only the first. size: (height, width) in px.
     """
+    device = place_of(pipe.unet)[0]
     guided = [row for row, cfg in enumerate(cfgs) if not math.isclose(cfg, 1.0)]
-    factors = torch.tensor([cfgs[row] for row in guided], device=place_of(pipe.unet)[0]).view(-1, 1, 1, 1)
+    rows = torch.tensor(guided, dtype=torch.long, device=device)
+    factors = torch.tensor([cfgs[row] for row in guided], device=device).view(-1, 1, 1, 1)
     see_noise = build_predictor(pipe, [texts[0]] * len(cfgs) + [texts[1]] * len(guided), size)
 
     def denoise(x: Tensor, sigma: Tensor) -> Tensor:
         scaled = x / (1 + sigma ** 2).sqrt()
-        noise = see_noise(torch.cat([scaled, scaled[guided]]), to_timestep(sigma, model))
+        noise = see_noise(torch.cat([scaled, scaled[rows]]), to_timestep(sigma, model))
         x0 = x - sigma * noise[:len(x)]
         if guided:
-            x0_negative = x[guided] - sigma * noise[len(x):]
-            x0[guided] = x0_negative + factors * (x0[guided] - x0_negative)
+            x0_negative = x[rows] - sigma * noise[len(x):]
+            x0[rows] = x0_negative + factors * (x0[rows] - x0_negative)
         return x0
 
     return denoise

@@ -10,6 +10,7 @@ from functools import cache, partial
 
 import torch
 from diffusers import UNet2DConditionModel
+from diffusers.models.activations import GEGLU
 from diffusers.models.attention_processor import Attention
 from diffusers.models.upsampling import Upsample2D
 from torch import Tensor, nn
@@ -55,17 +56,22 @@ def quicken(layer: nn.Module, neighbours: Callable[[int, int, int], Tensor]) -> 
                       eps=layer.eps)
     elif type(layer) is nn.Conv2d and layer.kernel_size == (3, 3) and layer.stride == layer.padding == (1, 1):
         yield partial(convolve, layer.weight, layer.bias, neighbours)
+    elif type(layer) is nn.Conv2d and layer.kernel_size == layer.stride == (1, 1) and layer.bias is not None:
+        yield partial(convolve_alone, layer.weight.flatten(1), layer.bias[:, None])
     elif type(layer) is nn.Conv2d:
         yield partial(F.conv2d, weight=layer.weight, bias=layer.bias, stride=layer.stride, padding=layer.padding)
     elif isinstance(layer, Upsample2D) and type(layer.conv) is nn.Conv2d:
         yield partial(F.conv_transpose2d, weight=kernel_for_twice(layer.conv), bias=layer.conv.bias, stride=2,
                       padding=1)
+    elif type(layer) is GEGLU and is_linear(layer.proj) and layer.proj.bias is not None:
+        yield partial(gate, *zip(*(both.chunk(2) for both in matrix_of(layer.proj))))
 
 
 def is_linear(layer: nn.Module) -> bool:
     """Tell whether a layer is a matrix and a bias: nn.Linear itself, or a LoRA's around one, without its dropout."""
-    drops = any(isinstance(part, nn.Dropout) and part.training for part in layer.modules())
-    return type(getattr(layer, "base_layer", layer)) is nn.Linear and not drops
+    if type(getattr(layer, "base_layer", layer)) is not nn.Linear:
+        return False
+    return not any(isinstance(part, nn.Dropout) and part.training for part in layer.modules())
 
 
 def matrix_of(layer: nn.Module) -> tuple[Tensor, Tensor | None]:
@@ -96,6 +102,16 @@ def convolve(weight: Tensor, bias: Tensor, neighbours: Callable[[int, int, int],
     flat = F.pad(x.transpose(0, 1).reshape(channels, places), (1, 0))  # the place 0 is zero
     near = flat.index_select(1, neighbours(batch, height, width)).view(channels * 9, places)
     return torch.addmm(bias[:, None], weight.flatten(1), near).view(-1, batch, height, width).transpose(0, 1)
+
+
+def convolve_alone(matrix: Tensor, bias: Tensor, x: Tensor) -> Tensor:
+    """Return the 1 x 1 convolution of x: at each place alone, so a matrix product with bias [channels, 1]."""
+    return torch.baddbmm(bias, matrix.expand(len(x), -1, -1), x.flatten(2)).unflatten(2, x.shape[2:])
+
+
+def gate(value: tuple[Tensor, Tensor], gate: tuple[Tensor, Tensor], x: Tensor) -> Tensor:
+    """Return value(x) * GELU(gate(x)), each W and b (Shazeer 2020): two halves that lie whole in the memory."""
+    return F.gelu(F.linear(x, *gate)) * F.linear(x, *value)
 
 
 def kernel_for_twice(conv: nn.Conv2d) -> Tensor:

@@ -88,23 +88,24 @@ def grow(use: Layers, up: Upsample2D, x: Tensor, size: torch.Size) -> Tensor:
 
 def mix(use: Layers, resnet: ResnetBlock2D, x: Tensor, time: Tensor) -> Tensor:
     """Look at each place and its neighbours, twice, told the time in between; the result is added to x (He 2016)."""
-    change = use[resnet.conv1](F.silu(use[resnet.norm1](x))) + use[resnet.time_emb_proj](time)[:, :, None, None]
-    change = use[resnet.conv2](F.silu(use[resnet.norm2](change)))
-    return change + (x if resnet.conv_shortcut is None else use[resnet.conv_shortcut](x))
+    change = use[resnet.conv1](F.silu(use[resnet.norm1](x), inplace=True))
+    change += use[resnet.time_emb_proj](time)[:, :, None, None]
+    change = use[resnet.conv2](F.silu(use[resnet.norm2](change), inplace=True))
+    change += x if resnet.conv_shortcut is None else use[resnet.conv_shortcut](x)
+    return change
 
 
 def transform(use: Layers, transformer: Transformer2DModel | None, x: Tensor) -> Tensor:
-    """Let every place look at all places, then at the text, then think on its own; each is added to x."""
+    """Let every place look at all places, then at the text, then think on its own (GEGLU); each is added to x."""
     if transformer is None:
         return x
     places = use[transformer.norm](x).flatten(2).transpose(1, 2)  # [batch, height * width, channels]
     places = use[transformer.proj_in](places)
     for block in transformer.transformer_blocks:
         here = use[block.norm1](places)
-        places = places + attend(use, block.attn1, here, *read(use, block.attn1, here))
-        places = places + use[block.attn2](use[block.norm2](places))
-        value, gate = use[block.ff.net[0].proj](use[block.norm3](places)).chunk(2, dim=-1)  # GEGLU (Shazeer 2020)
-        places = places + use[block.ff.net[2]](F.gelu(gate) * value)
+        places += attend(use, block.attn1, here, *read(use, block.attn1, here))
+        places += use[block.attn2](use[block.norm2](places))
+        places += use[block.ff.net[2]](use[block.ff.net[0]](use[block.norm3](places)))
     return x + use[transformer.proj_out](places).transpose(1, 2).unflatten(2, x.shape[2:])
 
 
