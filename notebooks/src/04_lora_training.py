@@ -159,7 +159,6 @@ recipe = tiny_config(
 result = fit(pipe, folder, recipe.but(sample_prompts=("一只蝴蝶，线稿，蓝色背景", "一只猫，线稿，黄色背景"), sample_every=200),
              output_path=WORK / "main")
 print(result)
-result.figure
 # %% [markdown] lang="zh"
 # ## 5. 训练之后：同样的 40 句
 # %% [markdown] lang="en"
