@@ -160,6 +160,15 @@ def drag(page, selector, share):
     return float(handle.get_attribute("aria-valuenow"))
 
 
+def find_wide_parts(page):
+    """Return the classes of the explorer's parts that stick out of it on the right."""
+    return page.evaluate("""() => {
+        const box = document.querySelector('.kolors-explorer').getBoundingClientRect();
+        return [...document.querySelectorAll('.kolors-explorer *')].filter(part => part.offsetParent
+            && part.getBoundingClientRect().right > box.right + 1).map(part => part.className);
+    }""")
+
+
 def frame_words(page):
     """Return what is said about the step that is shown."""
     return page.locator(".kolors-panel .kolors-words:visible").inner_text()
@@ -209,11 +218,7 @@ def test_a_learner_drags_chooses_types_and_looks_back(page, pipe):
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
         wait_for(lambda: page.locator(".kolors-explorer").bounding_box()["width"] < 480)
-        assert page.evaluate("""() => {
-            const box = document.querySelector('.kolors-explorer').getBoundingClientRect();
-            return [...document.querySelectorAll('.kolors-explorer *')].filter(part => part.offsetParent
-                && part.getBoundingClientRect().right > box.right + 1).map(part => part.className);
-        }""") == []
+        wait_for(lambda: find_wide_parts(page) == [])  # a new theme's style sheet takes a moment to arrive
 
     # What is saved can be read without a kernel.
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
@@ -231,5 +236,5 @@ def wait_for(ready):
         except Exception:
             if time.monotonic() > end:
                 raise
-        assert time.monotonic() < end
+        assert time.monotonic() < end, "waited in vain"
         time.sleep(0.2)
