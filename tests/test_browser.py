@@ -217,8 +217,9 @@ def test_a_learner_drags_chooses_types_and_looks_back(page, pipe):
     page.set_viewport_size({"width": 480, "height": 1000})
     for theme in ("JupyterLab Light", "JupyterLab Dark"):
         page.evaluate("theme => window.jupyterapp.commands.execute('apputils:change-theme', {theme})", theme)
+        page.wait_for_function("theme => document.body.dataset.jpThemeName == theme", arg=theme)  # its sheet has come
         wait_for(lambda: page.locator(".kolors-explorer").bounding_box()["width"] < 480)
-        wait_for(lambda: find_wide_parts(page) == [])  # a new theme's style sheet takes a moment to arrive
+        assert find_wide_parts(page) == []
 
     # What is saved can be read without a kernel.
     page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
