@@ -5,7 +5,7 @@ Nothing is kept for the next picture, by which the weights, or a LoRA's strength
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import cache, partial
 
 import torch
@@ -23,10 +23,15 @@ Layer = Callable[..., Tensor]
 
 
 class Layers(dict[nn.Module, Layer]):
-    """What to call for a layer: its function where there is one, else the layer itself."""
+    """What to call for a layer: its function, made when it is first asked for; of a large UNet the layer itself."""
+
+    def __init__(self, small: bool):
+        self.small = small
+        self.neighbours = cache(number_neighbours)  # all convolutions of a level ask for the same
 
     def __missing__(self, layer: nn.Module) -> Layer:
-        return layer
+        self[layer] = quicken(layer, self.neighbours) if self.small else layer
+        return self[layer]
 
 
 def is_small(unet: UNet2DConditionModel, states: Tensor) -> bool:
@@ -35,36 +40,33 @@ def is_small(unet: UNet2DConditionModel, states: Tensor) -> bool:
     return fits and sum(weight.numel() for weight in unet.parameters()) <= MOST_WEIGHTS
 
 
-def quicken_layers(unet: UNet2DConditionModel) -> Layers:
-    """Return the functions for the layers of a UNet's levels."""
-    neighbours = cache(number_neighbours)  # all convolutions of a level ask for the same
-    levels = (*unet.down_blocks, unet.mid_block, *unet.up_blocks)
-    layers = (layer for level in levels for layer in level.modules())
-    return Layers((layer, quick) for layer in layers for quick in quicken(layer, neighbours))
-
-
-def quicken(layer: nn.Module, neighbours: Callable[[int, int, int], Tensor]) -> Iterator[Layer]:
-    """Give the function for a layer, if there is one; a layer that someone has replaced by another kind has none."""
+def quicken(layer: nn.Module, neighbours: Callable[[int, int, int], Tensor]) -> Layer:
+    """Return the function for a layer; a layer that has none, or that someone has replaced by another kind, itself."""
     if is_linear(layer):
         weight, bias = matrix_of(layer)
-        yield partial(F.linear, weight=weight, bias=bias)
-    elif type(layer) is nn.GroupNorm:
-        yield partial(torch.group_norm, num_groups=layer.num_groups, weight=layer.weight, bias=layer.bias,
-                      eps=layer.eps)
-    elif type(layer) is nn.LayerNorm:
-        yield partial(torch.layer_norm, normalized_shape=layer.normalized_shape, weight=layer.weight, bias=layer.bias,
-                      eps=layer.eps)
-    elif type(layer) is nn.Conv2d and layer.kernel_size == (3, 3) and layer.stride == layer.padding == (1, 1):
-        yield partial(convolve, layer.weight, layer.bias, neighbours)
-    elif type(layer) is nn.Conv2d and layer.kernel_size == layer.stride == (1, 1) and layer.bias is not None:
-        yield partial(convolve_alone, layer.weight.flatten(1), layer.bias[:, None])
-    elif type(layer) is nn.Conv2d:
-        yield partial(F.conv2d, weight=layer.weight, bias=layer.bias, stride=layer.stride, padding=layer.padding)
-    elif isinstance(layer, Upsample2D) and type(layer.conv) is nn.Conv2d:
-        yield partial(F.conv_transpose2d, weight=kernel_for_twice(layer.conv), bias=layer.conv.bias, stride=2,
-                      padding=1)
-    elif type(layer) is GEGLU and is_linear(layer.proj) and layer.proj.bias is not None:
-        yield partial(gate, *zip(*(both.chunk(2) for both in matrix_of(layer.proj))))
+        return partial(F.linear, weight=weight, bias=bias)
+    if type(layer) is GEGLU and is_linear(layer.proj) and layer.proj.bias is not None:
+        value, gate = zip(*(part.chunk(2) for part in matrix_of(layer.proj)))
+        return partial(multiply_gated, value, gate)
+    if type(layer) is nn.GroupNorm:
+        return partial(torch.group_norm, num_groups=layer.num_groups, weight=layer.weight, bias=layer.bias,
+                       eps=layer.eps)
+    if type(layer) is nn.LayerNorm:
+        return partial(torch.layer_norm, normalized_shape=layer.normalized_shape, weight=layer.weight, bias=layer.bias,
+                       eps=layer.eps)
+    if isinstance(layer, Upsample2D) and type(layer.conv) is nn.Conv2d:
+        return partial(F.conv_transpose2d, weight=kernel_for_twice(layer.conv), bias=layer.conv.bias, stride=2,
+                       padding=1)
+    return quicken_convolution(layer, neighbours) if type(layer) is nn.Conv2d else layer
+
+
+def quicken_convolution(layer: nn.Conv2d, neighbours: Callable[[int, int, int], Tensor]) -> Layer:
+    """Return the function for a convolution."""
+    if layer.kernel_size == (3, 3) and layer.stride == layer.padding == (1, 1):
+        return partial(convolve, layer.weight, layer.bias, neighbours)
+    if layer.kernel_size == layer.stride == (1, 1) and layer.bias is not None:
+        return partial(convolve_alone, layer.weight.flatten(1), layer.bias[:, None])
+    return partial(F.conv2d, weight=layer.weight, bias=layer.bias, stride=layer.stride, padding=layer.padding)
 
 
 def is_linear(layer: nn.Module) -> bool:
@@ -109,7 +111,7 @@ def convolve_alone(matrix: Tensor, bias: Tensor, x: Tensor) -> Tensor:
     return torch.baddbmm(bias, matrix.expand(len(x), -1, -1), x.flatten(2)).unflatten(2, x.shape[2:])
 
 
-def gate(value: tuple[Tensor, Tensor], gate: tuple[Tensor, Tensor], x: Tensor) -> Tensor:
+def multiply_gated(value: tuple[Tensor, Tensor], gate: tuple[Tensor, Tensor], x: Tensor) -> Tensor:
     """Return value(x) * GELU(gate(x)), each W and b (Shazeer 2020): two halves that lie whole in the memory."""
     return F.gelu(F.linear(x, *gate)) * F.linear(x, *value)
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from course_lib.prompts import Condition
-from course_lib.unet_layers import Layer, Layers, can_see_text, is_small, quicken_layers, see_text
+from course_lib.unet_layers import Layer, Layers, can_see_text, is_small, see_text
 
 
 def prepare_unet(unet: UNet2DConditionModel, condition: Condition, size: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
@@ -28,11 +28,10 @@ def prepare_unet(unet: UNet2DConditionModel, condition: Condition, size: Tensor)
     size [batch, 6] in pixels: the original picture's height and width, the crop's top and left, the target's.
     """
     states = unet.encoder_hid_proj(condition.states)
-    small = is_small(unet, states)
-    use = quicken_layers(unet) if small else Layers()
+    use = Layers(is_small(unet, states))
     for block in unet.modules():
         if isinstance(block, BasicTransformerBlock):
-            use[block.attn2] = prepare_text(use, block.attn2, states, condition.bias, small)
+            use[block.attn2] = prepare_text(use, block.attn2, states, condition.bias)
     sides = unet.add_time_proj(size.flatten()).view(len(size), -1).to(condition.pooled.dtype)
     told = unet.add_embedding(torch.cat([condition.pooled, sides], dim=1))
 
@@ -43,10 +42,10 @@ def prepare_unet(unet: UNet2DConditionModel, condition: Condition, size: Tensor)
     return see_noise
 
 
-def prepare_text(use: Layers, attention: Attention, states: Tensor, bias: Tensor | None, small: bool) -> Layer:
+def prepare_text(use: Layers, attention: Attention, states: Tensor, bias: Tensor | None) -> Layer:
     """Return a block's attention to the text as a function of the places."""
     keys, values = read(use, attention, states)
-    if small and can_see_text(attention, keys):
+    if use.small and can_see_text(attention, keys):
         return see_text(attention, keys, values, bias)
     return partial(attend, use, attention, keys=keys, values=values, bias=bias)
 
@@ -81,7 +80,7 @@ def layers_of(block: nn.Module) -> list[tuple[ResnetBlock2D, Transformer2DModel 
 
 def grow(use: Layers, up: Upsample2D, x: Tensor, size: torch.Size) -> Tensor:
     """Make x as large as the next level, each place standing for 2 x 2 (fewer at an odd edge), and convolve that."""
-    if up in use and size == (2 * x.shape[2], 2 * x.shape[3]):
+    if size == (2 * x.shape[2], 2 * x.shape[3]):
         return use[up](x)
     return use[up.conv](F.interpolate(x, size=size, mode="nearest"))
 
