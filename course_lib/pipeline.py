@@ -90,18 +90,11 @@ def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, c
     check_range("steps", steps, 1, pipe.scheduler.config.num_train_timesteps, kind=Integral)
     check_range("cfg", cfg, 0, 100)
     started = time.perf_counter()
-    image = draw_batch(pipe, [prompt], seeds=[seed], steps=steps, cfg=cfg, negative_prompt=negative_prompt)[0]
+    image = pipe(prompt, negative_prompt=negative_prompt, num_inference_steps=steps, guidance_scale=cfg,
+                 generator=torch.Generator("cpu").manual_seed(seed)).images[0]
     caption = text("picture_caption", prompt=prompt.strip(), width=image.width, height=image.height,
                    seed=seed, steps=steps, cfg=cfg)
     return Picture(image, caption, time.perf_counter() - started)
-
-
-def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[int], steps: int = 25, cfg: float = 5.0,
-               negative_prompt: str = "") -> list[Image.Image]:
-    """Draw one picture for each prompt and seed in one run; each seed's start noise is drawn on the CPU on its own."""
-    generators = [torch.Generator("cpu").manual_seed(seed) for seed in seeds]
-    return pipe(list(prompts), negative_prompt=[negative_prompt] * len(prompts), num_inference_steps=steps,
-                guidance_scale=cfg, generator=generators).images
 
 
 def check_prompt(prompt: str) -> None:

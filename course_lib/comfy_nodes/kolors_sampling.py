@@ -20,7 +20,7 @@ from diffusers import (
 )
 from torch import Tensor
 
-from course_lib.generate import MOST_PLACES, build_predictor
+from course_lib.generate import MOST_PLACES, build_guided
 from course_lib.prompts import Encoded
 from course_lib.sampler_step import Callback, Step, report
 from course_lib.samplers import model_sigmas
@@ -94,17 +94,12 @@ def draw_part(pipe: KolorsPipeline, texts: tuple[Sequence[Encoded], Encoded], as
         if not len(times):
             return latents
         x = solver.add_noise(latents, noise, times[:1].expand(len(noise)))
-    prompts, guided = texts[0], asked.cfg > 1
-    see_noise = build_predictor(pipe, [*prompts, *([texts[1]] * len(prompts) if guided else [])],
-                                (asked.height, asked.width))
+    see_noise = build_guided(pipe, *texts, asked.cfg, (asked.height, asked.width))
     options = {"generator": generator} if takes_generator(solver) else {}
     to_picture = build_guess(pipe)
     for index, time in enumerate(times):
         scaled = solver.scale_model_input(x, time)
-        seen = see_noise(torch.cat([scaled, scaled]) if guided else scaled, time)
-        if guided:
-            towards, away = seen.chunk(2)
-            seen = away + asked.cfg * (towards - away)
+        seen = see_noise(scaled, time)
         report(callback, Step(index, len(times), *to_picture(scaled, seen, time)))
         x = solver.step(seen, time, x, return_dict=False, **options)[0]
     return x

@@ -66,7 +66,8 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 from course_lib.emoji import GROUNDS, read_prompt, subjects
 from course_lib.judge import judge
 from course_lib.measure import two_tone
-from course_lib.pipeline import draw_batch, load
+from course_lib.generate import draw_batch
+from course_lib.pipeline import load
 
 grounds = list(GROUNDS)
 seen_on = {}  # subject -> the grounds it was drawn on

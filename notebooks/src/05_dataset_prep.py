@@ -279,7 +279,8 @@ for row in read_table(WORK / "set6" / "train"):
 # %% tags=["nbval-ignore-output"]
 from course_lib.judge import judge
 from course_lib.lora import remove_lora
-from course_lib.pipeline import draw_batch, load
+from course_lib.generate import draw_batch
+from course_lib.pipeline import load
 from course_lib.train import TrainConfig, train
 
 pipe = load("tiny")
