@@ -36,11 +36,15 @@ def find_name(unet: UNet2DConditionModel, name: str | None) -> str:
     return name or names[0]
 
 
-def choose_name(unet: UNet2DConditionModel, wanted: str) -> str:
-    """Return a name that no LoRA of the UNet has, made of what is wanted; peft keeps it as a module's name."""
+def make_plain(wanted: str) -> str:
+    """Return a name in letters that peft can keep as a module's name."""
     plain = re.sub(r"\W", "_", wanted) or "lora"
-    if hasattr(torch.nn.ModuleDict, plain):  # "keys" or "train" would hide a method
-        plain += "_lora"
+    return f"{plain}_lora" if hasattr(torch.nn.ModuleDict, plain) else plain  # "keys" or "train" would hide a method
+
+
+def choose_name(unet: UNet2DConditionModel, wanted: str) -> str:
+    """Return a name that no LoRA of the UNet has, made of what is wanted."""
+    plain = make_plain(wanted)
     taken, number, name = list_names(unet), 1, plain
     while name in taken:
         number += 1

@@ -20,6 +20,7 @@ from course_lib.messages import error, text
 from course_lib.publish import find_lora
 
 WEIGHTS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+DYNAMIC = "Dynamic"  # what kohya's tools write for an alpha that differs from layer to layer; each layer has its own
 PICKLED = (b"PK\x03\x04", b"\x80")  # how torch.save's files begin, today's and the oldest
 BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, EOFError, RecursionError,
           SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile)
@@ -204,7 +205,7 @@ def read_alphas(file: LoraFile) -> dict[str, float]:
         if alpha is not None:  # rank-stabilised LoRA (https://arxiv.org/abs/2312.03732) divides by the rank's root
             found[name] = float(alpha) * (math.sqrt(matrices.rank) if table.get("use_rslora") else 1)
     for key in ("ss_network_alpha", "alpha"):
-        if key in header:
+        if header.get(key, DYNAMIC) != DYNAMIC:
             found["alpha"] = float(header[key])
     return found
 

@@ -13,6 +13,7 @@ import torch
 from diffusers import KolorsPipeline
 
 from course_lib.loading import first_line
+from course_lib.lora_adapters import make_plain
 from course_lib.messages import error, text
 from course_lib.pipeline import Picture
 from course_lib.train_cache import CACHE
@@ -93,17 +94,20 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
     say = say if processes.first else lambda words: None
     if resume and output_path is None:
         raise error("train_resume_where")
-    with processes.first_alone():
-        data = prepare(pipe, dataset_path, config, cache=cache and Path(cache), say=say)
-    run = Run(pipe, data, config, processes, output_path and Path(output_path).expanduser(), name, say)
+    if not name or Path(name).name != name or "\\" in name:
+        raise error("train_name_wrong", name=name)
     try:
-        if resume:
-            run.resume()
-        yield from take_steps(run, stop)
+        with processes.first_alone():
+            data = prepare(pipe, dataset_path, config, cache=cache and Path(cache), say=say)
+        run = Run(pipe, data, config, processes, output_path and Path(output_path).expanduser(), name, say)
+        try:
+            if resume:
+                run.resume()
+            yield from take_steps(run, stop)
+        finally:
+            run.release()
     except torch.OutOfMemoryError as cause:
         raise error("train_no_memory", cause=first_line(cause)) from cause
-    finally:
-        run.release()
 
 
 def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
@@ -152,7 +156,7 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
         elif counters.step == config.steps:
             stopped = "done"
         drawn = data.samples and processes.first and (stopped or is_due(config.sample_every, counters.step, 0))
-        samples = run.draw_samples() if drawn else ()
+        samples = run.draw_samples(last=bool(stopped)) if drawn else ()
         if stopped:
             run.finish()
         elif is_due(config.checkpoint_every, counters.step, 0):
@@ -184,14 +188,14 @@ def fit(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | No
     config = config or choose_config(pipe)
     view, records = open_view(Processes().first), []
     try:
-        with interrupts() as interrupted:
+        with interrupts(lambda: bool(records)) as interrupted:
             for record in train(pipe, dataset_path, config, output_path=output_path, resume=resume, name=name,
                                 stop=lambda: view.stop_asked or interrupted(), cache=cache):
                 records.append(record)
                 view.show(records)
     finally:
         view.end(records)
-    return describe_result(pipe, name, tuple(records), output_path / f"{name}.safetensors", config.steps)
+    return describe_result(pipe, make_plain(name), tuple(records), output_path / f"{name}.safetensors", config.steps)
 
 
 def describe_result(pipe: KolorsPipeline, name: str, records: tuple[StepRecord, ...], path: Path,

@@ -30,7 +30,9 @@ CHOICES = {"precision": PRECISIONS, "lr_scheduler": SCHEDULES}
 PARTS = {"unet": "pretrained_unet_path", "text_encoder": "pretrained_text_encoder_path",
          "vae": "pretrained_fp16_vae_path"}
 WEIGHTS = "diffusion_pytorch_model.safetensors"
-LIGHTNING = "lightning_logs/version_0/checkpoints/epoch=0-step={step}.ckpt"  # where the camp's script left it
+TOKENIZER = "tokenizer.model"
+LIGHTNING = "lightning_logs/version_0/checkpoints/epoch={epoch}-step={step}.ckpt"  # where the camp's script left it
+HALF = "16"  # the camp's script took it too
 OUTPUT = "./models"
 
 
@@ -50,7 +52,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     for name, kind in NUMBERS.items():
         add(name, type=kind, default=getattr(plain, name))
     for name, choices in CHOICES.items():
-        add(name, choices=choices, default=getattr(plain, name))
+        add(name, choices=(*choices, HALF) if name == "precision" else choices, default=getattr(plain, name))
     for name in (*SWITCHES, "lightning_ckpt", "resume"):
         add(name, action="store_true")
     add("lora_target_modules", default=",".join(plain.targets))
@@ -62,7 +64,10 @@ def read_config(options: argparse.Namespace) -> TrainConfig:
     """Return the settings that the flags ask for; LessonError for one out of bounds."""
     given = {name: getattr(options, name) for name in (*NUMBERS, *CHOICES, *SWITCHES, "trigger_word")}
     given["use_gradient_checkpointing"] = given["use_gradient_checkpointing"] or None  # else as the plan says
-    given["precision_fallback"] = given["precision_fallback"] or options.model == "tiny"
+    if given["precision"] == HALF:
+        given["precision"] = "16-mixed"
+    # the camp's script counts batches, and takes a step after each accumulate_grad_batches of an epoch, and at its end
+    given["steps_per_epoch"] = -(-given["steps_per_epoch"] // max(given["accumulate_grad_batches"], 1))
     # the camp's to_out is a list of two layers; its first one is the matrix
     targets = [name.strip() for name in options.lora_target_modules.split(",")]
     given["targets"] = tuple("to_out.0" if name == "to_out" else name for name in targets)
@@ -85,7 +90,8 @@ def run(options: argparse.Namespace) -> None:
     if first:
         print(result)
         if options.lightning_ckpt:
-            print(text("train_saved", path=write_lightning(result.path, options.output_path, result.step)))
+            epoch = (max(result.step, 1) - 1) // config.steps_per_epoch
+            print(text("train_saved", path=write_lightning(result.path, options.output_path, epoch, result.step)))
 
 
 def check_paths(options: argparse.Namespace) -> None:
@@ -132,14 +138,17 @@ def gather_parts(options: argparse.Namespace, folder: Path) -> Path:
         (folder / part / "config.json").write_text(content, encoding="utf-8")
     encoder = getattr(options, PARTS["text_encoder"]).resolve()
     (folder / "text_encoder").symlink_to(encoder)
-    if (encoder.parent / "tokenizer").is_dir():
-        (folder / "tokenizer").symlink_to(encoder.parent / "tokenizer")
+    beside = encoder.parent / "tokenizer"
+    if beside.is_dir():
+        (folder / "tokenizer").symlink_to(beside)
+    elif not (encoder / TOKENIZER).is_file():  # the camp's script had one of its own
+        (folder / "tokenizer").symlink_to(hub.fetch("kolors", patterns=["tokenizer/*"]) / "tokenizer")
     shutil.copytree(hub.TINY / "scheduler", folder / "scheduler")  # Tiny Kolors' schedule is Kolors' own
     return folder
 
 
-def write_lightning(path: Path, output_path: Path, step: int) -> Path:
-    """Write the camp's file beside the LoRA, under the name that Lightning gives it after these steps."""
+def write_lightning(path: Path, output_path: Path, epoch: int, step: int) -> Path:
+    """Write the camp's file beside the LoRA, under the name that Lightning gives it in this epoch after these steps."""
     from course_lib.lora import convert
 
-    return convert(path, output_path / LIGHTNING.format(step=step), to="diffsynth")
+    return convert(path, output_path / LIGHTNING.format(epoch=epoch, step=step), to="diffsynth")

@@ -19,6 +19,7 @@ from torch import Tensor
 
 from course_lib.embeddings import MAKE, WEIGHTS, CachedEncoder, collect, fingerprint
 from course_lib.generate import check_size, empty_latent, sample
+from course_lib.lora_adapters import without_lora
 from course_lib.messages import error, text
 from course_lib.prompts import Encoded, run_encoder
 from course_lib.settings import SamplerSettings
@@ -121,8 +122,9 @@ def swap_names(caption: str, config: TrainConfig) -> list[str]:
 
 
 def own_size(pipe: KolorsPipeline, config: TrainConfig) -> tuple[int, int]:
-    """Return width and height in pixels: the settings', else the model's own."""
-    own = pipe.default_sample_size * pipe.vae_scale_factor
+    """Return width and height in pixels: the settings', else what the plan found room for, else the model's own."""
+    plan = getattr(pipe, "plan", None)
+    own = plan.size if plan and plan.task == "lora" else pipe.default_sample_size * pipe.vae_scale_factor
     return config.width or own, config.height or own
 
 
@@ -164,11 +166,11 @@ def release_encoder(pipe: KolorsPipeline) -> None:
 
 def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache, *, varied: bool) -> Tensor:
     """Return the latents of a picture's variants, or of its middle alone, [variants, channels, height, width]."""
-    size = choose_bucket(pipe, row.picture.size, config) if config.aspect_buckets else own_size(pipe, config)
-    boxes = list_crops(row.picture.size, size, config.crop_variants if varied and not config.center_crop else 1)
+    size = choose_bucket(pipe, row.size, config) if config.aspect_buckets else own_size(pipe, config)
+    boxes = list_crops(row.size, size, config.crop_variants if varied and not config.center_crop else 1)
     flips = (False, True) if varied and config.random_flip else (False,)
     source = fingerprint(Path(pipe.name_or_path), VAE_FILES)
-    key = ("latents", source, row.digest, size, boxes, flips)
+    key = ("latents", source, str(pipe.vae.dtype), row.digest, size, boxes, flips)
     return kept.recall(key, lambda: {"latents": encode_variants(pipe, row.picture, size, boxes, flips)})["latents"]
 
 
@@ -219,7 +221,8 @@ def draw_prior(pipe: KolorsPipeline, config: TrainConfig, texts: dict[str, Encod
         settings = SamplerSettings(seed=number, steps=PRIOR_SETTINGS.steps, cfg=PRIOR_SETTINGS.cfg)
         key = ("prior", source, prompt, settings, width, height)
         draw = partial(sample, pipe, (texts[prompt], texts[""]), [settings], empty_latent(pipe, width, height))
-        latents = kept.recall(key, lambda draw=draw: {"latents": draw().cpu()})["latents"]
+        with without_lora(pipe.unet):
+            latents = kept.recall(key, lambda draw=draw: {"latents": draw().cpu()})["latents"]
         examples.append(Example(texts[prompt], latents))
     return examples
 

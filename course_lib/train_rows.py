@@ -4,7 +4,7 @@ import csv
 import hashlib
 import io
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image, ImageOps
@@ -21,12 +21,17 @@ SHOWN_ROWS = 5  # that an error names
 
 @dataclass(frozen=True)
 class Row:
-    """A picture with its caption: RGB, upright; `digest` is the sha256 of the file."""
+    """A picture with its caption: `digest` is the sha256 of the file, `size` the picture's width and height in px."""
 
     file: Path
     caption: str
     digest: str
-    picture: Image.Image = field(repr=False)
+    size: tuple[int, int]
+
+    @property
+    def picture(self) -> Image.Image:
+        """Read the picture, RGB, upright; not kept, for a whole set of photographs would fill the memory."""
+        return open_picture(self.file)[1]
 
 
 def read_rows(folder: Path, workers: int = 0) -> list[Row]:
@@ -36,9 +41,9 @@ def read_rows(folder: Path, workers: int = 0) -> list[Row]:
     listed = read_metadata(folder / METADATA)
     places = [find_picture(folder, name, line) for line, name, _ in listed]
     with ThreadPoolExecutor(max_workers=max(workers, 1)) as threads:
-        pictures = list(threads.map(open_picture, places))
-    return [Row(place, caption, digest, picture)
-            for place, (_, _, caption), (digest, picture) in zip(places, listed, pictures)]
+        checked = list(threads.map(check_picture, places))
+    return [Row(place, caption, digest, size)
+            for place, (_, _, caption), (digest, size) in zip(places, listed, checked)]
 
 
 def read_metadata(file: Path) -> list[tuple[int, str, str]]:
@@ -76,6 +81,12 @@ def find_picture(folder: Path, name: str, line: int) -> Path:
     if not place.is_file():
         raise error("train_picture_missing", name=name[:200], line=line, folder=folder)
     return place
+
+
+def check_picture(place: Path) -> tuple[str, tuple[int, int]]:
+    """Read a picture to its end, and return the sha256 of its file, and its width and height in px."""
+    digest, picture = open_picture(place)
+    return digest, picture.size
 
 
 def open_picture(place: Path) -> tuple[str, Image.Image]:

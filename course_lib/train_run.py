@@ -1,10 +1,12 @@
 """One training from its start to its file: the UNet with its LoRA, AdamW, what is remembered, and where it is kept."""
 
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import NoReturn
 
 import psutil
 import torch
@@ -14,6 +16,7 @@ from torch import Tensor
 from course_lib.embeddings import collect
 from course_lib.generate import empty_latent, sample, to_images
 from course_lib.lora import add_lora, remove_lora, save_lora
+from course_lib.lora_adapters import list_names, make_plain
 from course_lib.messages import error, text
 from course_lib.pipeline import Picture
 from course_lib.publish import BASES
@@ -26,18 +29,19 @@ from course_lib.train_state import Counters, read_state, write_state
 
 EXPLODED = 5.0  # times the first error, or the noise's own variance: predicting nothing at all has an error of 1
 KEPT_EVERY = 10  # steps between two copies of the weights in memory, for when the loss explodes
+SAMPLES = "samples"  # the folder of the sample pictures
 CHECKPOINTS = "checkpoints"  # a folder of its own: `publish` wants one .safetensors beside its pictures
 DTYPES = {"32": torch.float32, "16-mixed": torch.float16, "bf16-mixed": torch.bfloat16}
 FP16_CPU = ("avx512_fp16", "amx_fp16")  # what a CPU has that computes in fp16 by itself
 
 
 class Run:
-    """What the loop of `train` works on; `name` is that of the LoRA in the UNet and of its file."""
+    """What the loop of `train` works on; `name` is that of its file, `adapter` that of the LoRA in the UNet."""
 
     def __init__(self, pipe: KolorsPipeline, data: TrainSet, config: TrainConfig, processes: Processes,
                  output_path: Path | None, name: str, say: Say) -> None:
         self.pipe, self.unet, self.data, self.config, self.processes = pipe, pipe.unet, data, config, processes
-        self.output_path, self.name, self.say = output_path, name, say
+        self.output_path, self.name, self.adapter, self.say = output_path, name, make_plain(name), say
         self.device = find_device(pipe)
         self.precision = choose_precision(config, self.device, say)
         self.alphas_bar = pipe.scheduler.alphas_cumprod.to(self.device)
@@ -54,19 +58,24 @@ class Run:
         self.started, self.path = time.perf_counter(), None
 
     def add_weights(self) -> dict[str, torch.nn.Parameter]:
-        """Add the LoRA to the UNet, in place of one of the same name, and return its weights by name."""
+        """Add the LoRA to the UNet, in place of those it had, and return its weights by name.
+
+        What is learnt on top of another LoRA would be wrong without it, and the file says that it belongs to the base.
+        """
         unet, config = self.unet, self.config
-        if self.name in getattr(unet, "peft_config", {}):
-            remove_lora(unet, self.name)
+        for other in list_names(unet):
+            remove_lora(unet, other)
+            if other != self.adapter:
+                self.say(text("train_lora_removed", name=other))
         unet.to(self.device)
         if self.device.type == "cuda" and unet.dtype != DTYPES[self.precision]:
             unet.to(DTYPES[self.precision])  # the frozen weights; on a CPU float32 is the fastest anyway
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             weights = add_lora(unet, rank=config.lora_rank, alpha=config.lora_alpha, targets=config.targets,
-                               name=self.name, dora=config.dora)
+                               name=self.adapter, dora=config.dora)
         if config.rank_dropout:
-            drop_ranks(unet, self.name, config.rank_dropout)
+            drop_ranks(unet, self.adapter, config.rank_dropout)
         plan = getattr(self.pipe, "plan", None)
         checkpointing = config.use_gradient_checkpointing
         self.checkpointing = bool(plan and plan.checkpointing) if checkpointing is None else checkpointing
@@ -112,7 +121,8 @@ class Run:
                 "precision_used": self.precision}
 
     def checkpoint(self) -> None:
-        """Write all that is needed to go on; the first process alone does."""
+        """Write all that is needed to go on; the first process alone does. LessonError for weights that are none."""
+        self.check_weights()
         if self.output_path is None or not self.processes.first:
             return
         counters = replace(self.counters, scaler=self.scaler.state_dict(), seconds=self.seconds)
@@ -127,15 +137,24 @@ class Run:
         if counters.first_error is None:
             counters.first_error = value
         if not value <= EXPLODED * max(counters.first_error, 1.0):  # NaN is not
-            good, weights = self.good
-            self.put(weights)
-            self.counters.step = good
-            file = self.save() if good else None
-            raise error("train_exploded", step=step + 1, loss=f"{value:.3g}", good=good, file=file or text("none"),
-                        rate=f"{self.config.learning_rate:g}", lower=f"{self.config.learning_rate / 3:.1g}",
-                        precision=self.precision)
+            self.fall_back(value, step + 1)
         if step % KEPT_EVERY == 0:
             self.good = (step, [weight.detach().clone() for weight in self.weights])
+
+    def check_weights(self) -> None:
+        """Answer weights that a step has made NaN or infinite with a LessonError, before they replace sound ones."""
+        if not all(bool(weight.isfinite().all()) for weight in self.weights):
+            self.fall_back(math.nan, self.counters.step)
+
+    def fall_back(self, value: float, step: int) -> NoReturn:
+        """Save the last sound weights, and raise the LessonError for an error of this value at a step from 1."""
+        good, weights = self.good
+        self.put(weights)
+        self.counters.step = good
+        file = self.save() if good else None
+        raise error("train_exploded", step=step, loss=f"{value:.3g}", good=good, file=file or text("none"),
+                    rate=f"{self.config.learning_rate:g}", lower=f"{self.config.learning_rate / 3:.1g}",
+                    precision=self.precision)
 
     @torch.no_grad()
     def put(self, weights: list[Tensor]) -> None:
@@ -151,12 +170,13 @@ class Run:
                                  1 - min(self.config.ema_decay, (step + 1) / (step + 10)))
 
     @contextmanager
-    def drawing(self) -> Iterator[None]:
-        """Use the weights that would be saved, the average where there is one, without training."""
-        kept = [weight.detach().clone() for weight in self.weights] if self.average else None
+    def drawing(self, last: bool = False) -> Iterator[None]:
+        """Use the weights that would be saved, the average or at last the best where kept, without training."""
+        shown = (self.best if last else None) or self.average
+        kept = [weight.detach().clone() for weight in self.weights] if shown else None
         self.set_training(False)
-        if self.average:
-            self.put(self.average)
+        if shown:
+            self.put(shown)
         try:
             yield
         finally:
@@ -178,19 +198,22 @@ class Run:
                 self.counters.waited += 1
         return loss
 
-    def draw_samples(self) -> tuple[Picture, ...]:
-        """Draw the sample prompts with their one seed."""
+    def draw_samples(self, last: bool = False) -> tuple[Picture, ...]:
+        """Draw the sample prompts with their one seed, and keep them as files where the training has a folder."""
         config, pipe = self.config, self.pipe
         settings = SamplerSettings(seed=config.sample_seed, steps=config.sample_steps, cfg=config.sample_cfg)
         latent = empty_latent(pipe, *own_size(pipe, config))
-        with self.drawing():
+        with self.drawing(last):
             drawn = [sample(pipe, (words, self.data.empty), [settings], latent) for words in self.data.samples]
             pipe.vae.to(self.device)
             images = [to_images(pipe, latents)[0] for latents in drawn]
             pipe.vae.to("cpu")
-        return tuple(Picture(image, text("train_sample", prompt=prompt, step=self.counters.step, seed=settings.seed),
-                             settings=settings, prompt=prompt)
-                     for image, prompt in zip(images, config.sample_prompts))
+        pictures = tuple(Picture(image, text("train_sample", prompt=prompt, step=self.counters.step,
+                                             seed=settings.seed), settings=settings, prompt=prompt)
+                         for image, prompt in zip(images, config.sample_prompts))
+        for number, picture in enumerate(pictures if self.output_path else (), 1):
+            picture.save(self.output_path / SAMPLES / f"step{self.counters.step:06}_{number}.png")
+        return pictures
 
     def seed_step(self, step: int) -> None:
         """Let the dropout inside the UNet, too, depend on nothing but the step."""
@@ -213,7 +236,7 @@ class Run:
                    "seconds": round(self.seconds, 1), "validation_loss": self.counters.best_loss}
         plan = getattr(self.pipe, "plan", None)
         base = BASES.get(plan.model, plan.model) if plan else Path(self.pipe.name_or_path).name
-        return save_lora(self.unet, self.output_path / f"{self.name}.safetensors", base_model=base, name=self.name,
+        return save_lora(self.unet, self.output_path / f"{self.name}.safetensors", base_model=base, name=self.adapter,
                          trigger_word=self.config.trigger_word, settings=asdict(self.config), summary=summary)
 
     def release(self) -> None:

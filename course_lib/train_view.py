@@ -114,16 +114,16 @@ def open_view(first: bool = True) -> PlainView | LiveView:
 
 
 @contextmanager
-def interrupts() -> Iterator[Callable[[], bool]]:
+def interrupts(begun: Callable[[], bool] = lambda: True) -> Iterator[Callable[[], bool]]:
     """Yield a function that says whether Ctrl+C, a notebook's interrupt or a cluster's SIGTERM has come in the block.
 
-    A second one interrupts at once. Only Python's main thread is told of signals.
+    A second one, or one before anything has `begun`, interrupts at once. Only Python's main thread is told of signals.
     """
     came: list[int] = []
 
     def note(number: int, frame: object) -> None:
         came.append(number)
-        if len(came) > 1:
+        if len(came) > 1 or not begun():
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():

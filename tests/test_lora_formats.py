@@ -211,6 +211,13 @@ def test_an_alpha_in_the_header_counts(unet, words, tuned, tmp_path, header):
     torch.testing.assert_close(run(unet, words), tuned, atol=1e-5, rtol=1e-5)
 
 
+def test_an_alpha_that_differs_by_layer_is_each_layers_own(unet, words, tuned, tmp_path):
+    """kohya's tools write "Dynamic" into the header then; every layer has its alpha beside it."""
+    save_file(spell("kohya", alpha=float(ALPHA)), tmp_path / "a.safetensors", {"ss_network_alpha": "Dynamic"})
+    assert load_lora(unet, tmp_path / "a.safetensors").alpha == ALPHA
+    torch.testing.assert_close(run(unet, words), tuned, atol=1e-5, rtol=1e-5)
+
+
 def test_the_alpha_in_pefts_own_config_counts(pipe, words, tuned, tmp_path):
     model = get_peft_model(copy.deepcopy(pipe.unet), LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules=[*ATTENTION]))
     for name, values in TINY.items():

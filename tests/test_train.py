@@ -11,20 +11,33 @@ import threading
 
 import pytest
 import torch
+from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
 from course_lib.emoji import subjects
+from course_lib.generate import generate
 from course_lib.lora import add_lora, load_lora, remove_lora
 from course_lib.lora_adapters import without_lora
 from course_lib.messages import LessonError
 from course_lib.noise import start_noise
 from course_lib.pipeline import load
 from course_lib.prompts import LENGTH, encode_text, pad_texts
+from course_lib.settings import SamplerSettings
 from course_lib.style_sets import write_style_set
 from course_lib.train import StepRecord, describe_result, fit, train
 from course_lib.train_config import TrainConfig
-from course_lib.train_loss import Batch, carry_loss, noise_loss, place_batch, predict_noise, weigh_levels
+from course_lib.train_data import prepare
+from course_lib.train_loss import (
+    Batch,
+    carry_loss,
+    draw_batch,
+    make_generator,
+    noise_loss,
+    place_batch,
+    predict_noise,
+    weigh_levels,
+)
 from course_lib.train_run import CHECKPOINTS, choose_precision
 from course_lib.train_state import STATE
 from course_lib.train_view import LiveView, PlainView, describe_end, draw_training, interrupts, smooth
@@ -229,6 +242,34 @@ def test_a_new_training_takes_the_place_of_the_last_one(pipe, style_set, cache):
     assert [record.loss for record in first] == [record.loss for record in second]
 
 
+def test_another_lora_is_taken_out_and_told(pipe, style_set, cache):
+    """What is learnt on top of another LoRA would be wrong without it."""
+    config, said = SMALL.but(steps_per_epoch=2), []
+    alone = run_all(pipe, style_set, cache, config)
+    remove_lora(pipe.unet)
+    list(train(pipe, style_set, config.but(seed=1), cache=cache, say=str, name="other"))
+    beside = list(train(pipe, style_set, config, cache=cache, say=said.append))
+    assert list(pipe.unet.peft_config) == ["lora"] and any("other" in words for words in said)
+    assert [record.loss for record in beside] == [record.loss for record in alone]
+
+
+@pytest.mark.parametrize("name", ["line-art", "v1.0", "train", "我的 风格"])
+def test_any_name_of_a_file_will_do(pipe, style_set, cache, tmp_path, name):
+    config = SMALL.but(steps_per_epoch=2, rank_dropout=0.5)
+    result = fit(pipe, style_set, config, output_path=tmp_path, cache=cache, name=name)
+    assert result.path == tmp_path / f"{name}.safetensors" and result.path.is_file() and result.parameters > 0
+    plain = run_all(pipe, style_set, cache, config)
+    assert [record.loss for record in result.records] == [record.loss for record in plain]  # dropped the same ranks
+    assert fit(pipe, style_set, config, output_path=tmp_path, cache=cache, name=name, resume=True).step == 2
+
+
+@pytest.mark.parametrize("name", ["../lora", "a/b", "a\\b", ""])
+def test_a_name_holds_no_folder(pipe, style_set, cache, tmp_path, name):
+    with pytest.raises(LessonError, match="name"):
+        fit(pipe, style_set, SMALL, output_path=tmp_path / "in", cache=cache, name=name)
+    assert not list(tmp_path.rglob("*.safetensors"))
+
+
 def test_sample_pictures_are_those_of_the_same_seed(pipe, style_set, cache):
     config = SMALL.but(steps_per_epoch=4, sample_prompts=("一只猫",), sample_every=2, sample_steps=2)
     records = run_all(pipe, style_set, cache, config)
@@ -237,6 +278,34 @@ def test_sample_pictures_are_those_of_the_same_seed(pipe, style_set, cache):
     assert drawn[1][0].image.tobytes() != drawn[3][0].image.tobytes()
     again = run_all(pipe, style_set, cache, config)
     assert again[3].samples[0].image.tobytes() == drawn[3][0].image.tobytes()
+
+
+def test_sample_pictures_are_kept_beside_the_checkpoints(pipe, style_set, cache, tmp_path):
+    config = SMALL.but(steps_per_epoch=2, sample_prompts=("一只猫", "一只狗"), sample_every=1, sample_steps=2)
+    records = run_all(pipe, style_set, cache, config, output_path=tmp_path)
+    files = sorted((tmp_path / "samples").iterdir())
+    assert [file.name for file in files] == [f"step00000{step}_{row}.png" for step in (1, 2) for row in (1, 2)]
+    assert Image.open(files[3]).tobytes() == records[1].samples[1].image.tobytes()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_captions_are_left_out_as_often_as_asked(pipe, style_set, cache, share):
+    config = SMALL.but(caption_dropout=share)
+    data = prepare(pipe, style_set, config, cache=cache, say=str)
+    examples = data.examples[:1] * 400
+    texts = draw_batch(pipe, examples, data.empty, config, make_generator("dropout")).texts
+    left = (texts.pooled == data.empty.pooled).all(dim=1).float().mean()
+    assert float(left) == pytest.approx(share, abs=0.08)
+
+
+def test_offset_noise_moves_whole_channels(pipe, style_set, cache):
+    """Its mean over a picture has the variance 1/pixels of plain noise, and offset squared on top (Guttenberg)."""
+    data = prepare(pipe, style_set, SMALL, cache=cache, say=str)
+    for offset in (0.0, 0.1, 0.5):
+        noise = draw_batch(pipe, data.examples[:1] * 400, data.empty, SMALL.but(offset_noise=offset),
+                           make_generator("offset")).noise
+        expected = 1 / noise[0, 0].numel() + offset ** 2
+        assert float(noise.mean(dim=(2, 3)).var()) == pytest.approx(expected, rel=0.15)
 
 
 # Cut and gone on with.
@@ -367,10 +436,31 @@ def test_much_too_high_a_rate_is_told_before_anything_is_saved(pipe, style_set, 
     assert not (tmp_path / "lora.safetensors").exists()
 
 
+def test_weights_that_the_last_step_broke_are_not_saved(pipe, style_set, cache, tmp_path):
+    """The loss is looked at before each step; nothing comes after the last one but the file."""
+    config = SMALL.but(steps_per_epoch=12, checkpoint_every=11)
+    asked = []
+
+    def stop():
+        asked.append(None)
+        if len(asked) == 12:
+            next(iter(trained(pipe.unet))).data.fill_(float("nan"))
+        return False
+
+    with pytest.raises(LessonError, match="第 12 步") as problem:
+        run_all(pipe, style_set, cache, config, output_path=tmp_path, stop=stop)
+    assert "第 10 步" in str(problem.value) and read_step(tmp_path) == 11
+    assert all(tensor.isfinite().all() for tensor in weights(tmp_path).values())
+
+
+def trained(unet):
+    return (weight for name, weight in unet.named_parameters() if ".lora_" in name)
+
+
 def test_no_gain_stops_with_the_best_weights(pipe, style_set, cache, tmp_path):
     """At a rate that spoils the LoRA the first validation is the best."""
     config = SMALL.but(steps_per_epoch=40, learning_rate=0.05, lr_warmup_steps=0, validation_every=1, patience=2,
-                       validation_levels=2, max_grad_norm=1e6)
+                       validation_levels=2, max_grad_norm=1e6, sample_prompts=("一只猫",), sample_steps=3)
     records = run_all(pipe, style_set, cache, config, output_path=tmp_path)
     losses = [record.validation_loss for record in records]
     assert records[-1].stopped == "no_gain" and len(records) < 40
@@ -378,13 +468,14 @@ def test_no_gain_stops_with_the_best_weights(pipe, style_set, cache, tmp_path):
     assert best == len(losses) - 3
     remove_lora(pipe.unet)
     load_lora(pipe.unet, tmp_path / "lora.safetensors", name="lora")
+    settings = SamplerSettings(seed=config.sample_seed, steps=3, cfg=config.sample_cfg)
+    assert records[-1].samples[0].image.tobytes() == generate(pipe, "一只猫", settings).image.tobytes()
     again = run_validation(pipe, style_set, cache, config)
     assert again == pytest.approx(losses[best], abs=1e-5)
 
 
 def run_validation(pipe, style_set, cache, config):
     """Return the validation loss of the LoRA that the UNet has."""
-    from course_lib.train_data import prepare
     from course_lib.train_loss import fix_batches
 
     data = prepare(pipe, style_set, config, cache=cache, say=str)
@@ -452,6 +543,25 @@ def test_an_interrupt_ends_after_the_step_with_everything_saved(pipe, style_set,
     assert done.records == () and done.step == 6
 
 
+def test_an_interrupt_before_the_first_step_is_answered_at_once(pipe, style_set, cache, tmp_path, monkeypatch):
+    def interrupt(*arguments, **options):
+        os.kill(os.getpid(), signal.SIGINT)
+        raise AssertionError("went on")
+
+    monkeypatch.setattr("course_lib.train.prepare", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        fit(pipe, style_set, SMALL, output_path=tmp_path, cache=cache)
+
+
+def test_memory_that_runs_out_before_the_first_step_is_told(pipe, style_set, cache, monkeypatch):
+    def run_out(*arguments, **options):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr("course_lib.train.prepare", run_out)
+    with pytest.raises(LessonError, match="CUDA out of memory"):
+        run_all(pipe, style_set, cache)
+
+
 def test_interrupts_in_another_thread_are_left_alone():
     found = []
 
@@ -500,7 +610,7 @@ def test_the_end_says_why():
 
 
 def test_counts_leave_other_loras_out(pipe, style_set, cache, tmp_path):
-    records = run_all(pipe, style_set, cache, SMALL.but(steps_per_epoch=1), name="other")
-    run_all(pipe, style_set, cache, SMALL.but(steps_per_epoch=1, lora_rank=2))
+    records = run_all(pipe, style_set, cache, SMALL.but(steps_per_epoch=1, lora_rank=2))
+    add_lora(pipe.unet, rank=4, alpha=4.0, name="other")
     found = describe_result(pipe, "lora", tuple(records), tmp_path, 1)
     assert found.base_parameters == 6979716 and found.rank == 2 and found.layers == 64

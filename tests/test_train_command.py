@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import load_file
 
 from course_lib import train_command
@@ -51,7 +52,8 @@ def parse(*arguments):
 
 
 def test_the_camps_command_trains_the_tiny_model(place):
-    done = run(place, "train", *shlex.split(CAMP), "--model", "tiny", "--steps_per_epoch", "3", "--lightning_ckpt")
+    done = run(place, "train", *shlex.split(CAMP), "--model", "tiny", "--steps_per_epoch", "3", "--lightning_ckpt",
+               "--precision_fallback")
     assert done.returncode == 0, done.stderr
     assert "fp16" in done.stdout or "16-mixed" in done.stdout or "3/3" in done.stdout
     assert "第 3/3 步" in done.stdout
@@ -72,11 +74,11 @@ def test_the_camps_flags_mean_what_they_meant():
                              "--learning_rate", "1e-3", "--accumulate_grad_batches", "4", "--height", "512",
                              "--width", "768", "--dataloader_num_workers", "2", "--random_flip",
                              "--lora_target_modules", "to_q,to_out"))
-    assert (more.steps, more.batch_size, more.learning_rate, more.accumulate_grad_batches) == (14, 3, 1e-3, 4)
+    assert (more.steps, more.batch_size, more.learning_rate, more.accumulate_grad_batches) == (4, 3, 1e-3, 4)
+    assert read_config(parse("--dataset_path", "x", "--precision", "16")).precision == "16-mixed"
     assert (more.height, more.width, more.dataloader_num_workers, more.random_flip) == (512, 768, 2, True)
     assert more.targets == ("to_q", "to_out.0") and more.use_gradient_checkpointing is None
-    assert read_config(parse("--dataset_path", "x", "--model", "tiny")).precision_fallback
-    assert not more.precision_fallback
+    assert not read_config(parse("--dataset_path", "x", "--model", "tiny")).precision_fallback
     with pytest.raises(LessonError, match="lora_rank"):
         read_config(parse("--dataset_path", "x", "--lora_rank", "0"))
 
@@ -130,6 +132,35 @@ def test_the_three_paths_make_a_model(tmp_path):
     assert torch.equal(pipe.unet.conv_in.weight, load_file(paths["unet"])["conv_in.weight"].float())
 
 
+def test_an_encoder_without_a_tokenizer_takes_kolors_own(tmp_path, monkeypatch):
+    """The camp's download has none in its text_encoder folder: its script carried one."""
+    (tmp_path / "text_encoder").mkdir()
+    (tmp_path / "text_encoder" / "config.json").write_text("{}")
+    options = parse("--dataset_path", "x", *(word for part, path in (
+        ("unet", TINY / "unet" / WEIGHTS), ("text_encoder", tmp_path / "text_encoder"), ("vae", TINY / "vae" / WEIGHTS))
+        for word in (f"--{PARTS[part]}", str(path))))
+    asked = []
+
+    def fetch(name, *, patterns):
+        asked.append((name, patterns))
+        return TINY
+
+    monkeypatch.setattr(train_command.hub, "fetch", fetch)
+    (tmp_path / "out").mkdir()
+    folder = gather_parts(options, tmp_path / "out")
+    assert asked == [("kolors", ["tokenizer/*"])]
+    assert (folder / "tokenizer" / "tokenizer.model").is_file()
+
+
+def test_lightnings_file_is_named_after_its_epoch(place):
+    done = run(place, "train", "--model", "tiny", "--dataset_path", "data/lora_dataset_processed", "--lightning_ckpt",
+               "--max_epochs", "2", "--steps_per_epoch", "3", "--accumulate_grad_batches", "2", "--output_path", "two",
+               "--sample_prompt", "一只猫，红色背景")
+    assert done.returncode == 0, done.stderr
+    assert (place / "two/lightning_logs/version_0/checkpoints/epoch=1-step=4.ckpt").is_file()
+    assert Image.open(place / "two" / "samples" / "step000004_1.png").size == (64, 64)
+
+
 def test_a_missing_config_is_kolors_own(tmp_path):
     (tmp_path / "in" / "text_encoder").mkdir(parents=True)
     (tmp_path / "in" / "x.safetensors").write_bytes(b"")
@@ -157,7 +188,7 @@ def test_two_processes_train_as_one_with_twice_the_batches(place, tmp_path):
               "--checkpoint_every", "2"]
     launcher = ["-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2", "--num_machines", "1",
                 "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", free_port()]
-    alone = run(place, *shared, "--steps_per_epoch", "4", "--accumulate_grad_batches", "2",
+    alone = run(place, *shared, "--steps_per_epoch", "8", "--accumulate_grad_batches", "2",
                 "--lr_scheduler", "constant", "--output_path", str(tmp_path / "alone"))
     assert alone.returncode == 0, alone.stderr
     for steps, more in (("2", []), ("4", ["--resume"])):

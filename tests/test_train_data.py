@@ -4,6 +4,7 @@ import csv
 import os
 import struct
 import zlib
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -11,11 +12,12 @@ from PIL import Image
 
 from course_lib import emoji
 from course_lib.judge import judge
+from course_lib.lora import add_lora, remove_lora
 from course_lib.messages import LessonError
 from course_lib.style_sets import write_style_set
 from course_lib.train_cache import Cache, write_whole
 from course_lib.train_config import tiny_config
-from course_lib.train_data import Example, Order, choose_bucket, list_crops, prepare
+from course_lib.train_data import Example, Order, choose_bucket, list_crops, own_size, prepare
 from course_lib.train_rows import MOST_PIXELS, read_rows
 
 PLAIN = tiny_config(random_flip=False)
@@ -236,10 +238,31 @@ def test_validation_pictures_come_from_their_folder_or_are_held_back(pipe, style
     assert "hold_back" in refusal(pipe, folder, PLAIN.but(validation_every=5))
 
 
+def test_pictures_take_the_size_that_the_plan_has_room_for(pipe):
+    planned = SimpleNamespace(plan=SimpleNamespace(task="lora", size=32), default_sample_size=16, vae_scale_factor=4)
+    assert own_size(planned, PLAIN) == (32, 32)
+    assert own_size(planned, PLAIN.but(width=48)) == (48, 32)
+    assert own_size(pipe, PLAIN) == (64, 64)
+
+
+def fill(unet):
+    """Give a UNet a LoRA that changes what it draws."""
+    for weight in add_lora(unet, rank=2, alpha=8.0):
+        torch.nn.init.normal_(weight)
+
+
 def test_prior_pictures_come_from_prompts_or_a_folder(pipe, style_set, folder, tmp_path):
     drawn = prepare(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_prompts=("一只猫",), prior_pictures=2),
                     cache=tmp_path, say=str)
     assert [tuple(one.latents.shape) for one in drawn.prior] == [(1, 4, 16, 16)] * 2
     assert not torch.equal(drawn.prior[0].latents, drawn.prior[1].latents)
+    fill(pipe.unet)
+    try:
+        again = prepare(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_prompts=("一只猫",), prior_pictures=2),
+                        cache=None, say=str)
+    finally:
+        remove_lora(pipe.unet)
+    for one, other in zip(drawn.prior, again.prior):  # the base's, whatever LoRA is in the UNet
+        torch.testing.assert_close(one.latents, other.latents)
     given = prepare(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_folder=folder / "train"), cache=None, say=str)
     assert len(given.prior) == 2

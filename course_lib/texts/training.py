@@ -10,6 +10,9 @@ TEXTS = {
     "train_fp16_fallback": {
         "zh": "提示：这个 CPU 不支持 fp16 运算，改用 32 位（precision=\"32\"）。",
         "en": "Note: this CPU does not compute in fp16; computing in 32 bits instead (precision=\"32\")."},
+    "train_lora_removed": {
+        "zh": "提示：UNet 里原来的 LoRA「{name}」已取下：新的 LoRA 要在底模上学，不能靠着别的 LoRA。",
+        "en": "Note: the LoRA \"{name}\" was taken out of the UNet: a new one has to learn on the base, not on another LoRA."},
     "train_resume_none": {
         "zh": "提示：{folder} 里没有可以继续的检查点，从头开始训练。",
         "en": "Note: {folder} holds no checkpoint to go on from; the training starts from the beginning."},
@@ -50,8 +53,8 @@ TEXTS = {
     "train_flag_lora_rank": {"zh": "两个小矩阵的秩（默认 {default}）", "en": "the rank of the two small matrices (default {default})"},
     "train_flag_lora_alpha": {"zh": "强度：实际乘以 alpha/rank（默认 {default}）", "en": "strength: what counts is alpha/rank (default {default})"},
     "train_flag_lora_target_modules": {"zh": "给哪些层加 LoRA，用逗号分开", "en": "the layers that get a LoRA, with commas between"},
-    "train_flag_max_epochs": {"zh": "轮数，每轮 steps_per_epoch 步（默认 {default}）", "en": "epochs of steps_per_epoch steps each (default {default})"},
-    "train_flag_steps_per_epoch": {"zh": "每轮的步数（默认 {default}）", "en": "steps in an epoch (default {default})"},
+    "train_flag_max_epochs": {"zh": "轮数，每轮 steps_per_epoch 批（默认 {default}）", "en": "epochs of steps_per_epoch batches each (default {default})"},
+    "train_flag_steps_per_epoch": {"zh": "每轮看几批图（默认 {default}）", "en": "batches in an epoch (default {default})"},
     "train_flag_center_crop": {"zh": "只裁图片中间；不写则在几个位置裁", "en": "cut pictures in their middle; else at several places"},
     "train_flag_random_flip": {"zh": "随机左右翻转图片", "en": "mirror pictures at random"},
     "train_flag_use_gradient_checkpointing": {"zh": "梯度检查点：省显存，约慢三分之一", "en": "gradient checkpointing: less memory, about a third slower"},
@@ -195,6 +198,12 @@ ERRORS = {
                "写 precision=\"32\"；或写 precision_fallback=True（命令行 --precision_fallback），让它自动改用 32。"),
         "en": ("precision=\"16-mixed\" cannot be used.", "The training runs on a CPU that does not compute in fp16; imitated, it takes several times as long.",
                "Write precision=\"32\", or precision_fallback=True (--precision_fallback) to let it choose 32 by itself."),
+    },
+    "train_name_wrong": {
+        "zh": ("name 不能写成 {name!r}。", "LoRA 的文件就叫这个名字，所以里面不能有文件夹（/ 或 \\）。",
+               "写一个单独的名字，例如 name=\"line_art\"；文件夹写在 output_path 里。"),
+        "en": ("name cannot be {name!r}.", "It becomes the name of the LoRA's file, so it holds no folders (/ or \\).",
+               "Give a plain name, such as name=\"line_art\", and the folder as output_path."),
     },
     "train_exploded": {
         "zh": ("训练在第 {step} 步失控，已停止：损失是 {loss}。",

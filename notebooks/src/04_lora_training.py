@@ -64,9 +64,9 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 # between these two colours (two-tone).
 # %%
 from course_lib.emoji import GROUNDS, read_prompt, subjects
+from course_lib.generate import draw_batch
 from course_lib.judge import judge
 from course_lib.measure import two_tone
-from course_lib.generate import draw_batch
 from course_lib.pipeline import load
 
 grounds = list(GROUNDS)

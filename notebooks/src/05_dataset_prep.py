@@ -277,9 +277,9 @@ for row in read_table(WORK / "set6" / "train"):
 # The yardstick: train a LoRA on each set with the same number of steps, draw the 16 subjects of the exam, and let the judge count: `style`, how many are line art; `subject`, how many show what
 # was asked for; `ground`, how many have the right ground. Each is drawn twice, 32 pictures in all, so that a difference of three or four (some 10 points) means nothing.
 # %% tags=["nbval-ignore-output"]
+from course_lib.generate import draw_batch
 from course_lib.judge import judge
 from course_lib.lora import remove_lora
-from course_lib.generate import draw_batch
 from course_lib.pipeline import load
 from course_lib.train import TrainConfig, train
 
