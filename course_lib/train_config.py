@@ -38,7 +38,7 @@ class TrainConfig:
     width: int | None = None
     center_crop: bool = False  # off: a long picture is cut at several places, so that its ends are seen too
     random_flip: bool = False  # off: letters and faces are not the same in a mirror
-    crop_variants: int = 4  # places at which a long picture is cut, kept as latents each
+    crop_variants: int = 4  # places at which a long picture is cut, kept as latents each: its ends and two between
     aspect_buckets: bool = False  # on: a long picture keeps its shape instead of being cut to height x width
     dataloader_num_workers: int = 0  # threads that read pictures before the training; none read during it
     hold_back: int = 0  # pictures kept out of the training for the validation, where there is no validation folder
@@ -64,7 +64,7 @@ class TrainConfig:
     prior_weight: float = 0.0  # 0: off; 1 weighs pictures of the base model's own as much (Ruiz 2022, 2208.12242)
     prior_folder: str | Path | None = None  # of such pictures, with a metadata.csv
     prior_prompts: tuple[str, ...] = ()  # or what the base model is to draw
-    prior_pictures: int = 16  # how many it draws
+    prior_pictures: int = 16  # how many it draws: about as many as a small set holds
     carry_weight: float = 0.0  # 0: off; 1 carries a style over to things that no picture shows (`carry_loss`)
     carry_names: tuple[str, ...] = ()  # of things, also those: one that stands in a caption gives way to others
 
@@ -76,13 +76,13 @@ class TrainConfig:
 
     # What one sees.
     validation_every: int = 0  # 0: never; steps between two looks at the pictures held back
-    validation_levels: int = 4  # noise levels per picture held back, the same each time
+    validation_levels: int = 4  # noise levels per picture held back, the same each time: one a quarter of the schedule
     patience: int = 0  # 0: off; validations without a gain after which the training ends with its best weights
     sample_prompts: tuple[str, ...] = ()  # pictures that are drawn again and again with the same seed
     sample_every: int = 0  # 0: only at the end
-    sample_steps: int = 20
-    sample_cfg: float = 5.0
-    sample_seed: int = 0
+    sample_steps: int = 20  # of KSampler's settings: its own
+    sample_cfg: float = 5.0  # KolorsPipeline's own
+    sample_seed: int = 0  # one seed throughout, so that only the training changes a picture
     trigger_word: str = ""  # written into the file, for whoever uses it later
 
     @property

@@ -132,11 +132,27 @@ print(f"{len(weights) // 2} layers, {sum(weight.numel() for weight in weights)} 
 print("B is all zero:", not up.any().item())
 removed = remove_lora(unet)
 # %% [markdown] lang="zh"
-# 这里是 3.5 % 左右，因为小可图的矩阵本来就小（64 和 128）。一层 W 有 n×n 个数，A 和 B 一共 2·n·rank 个：n 越大，比例越小。
-# 完整的 Kolors 里 n 是 640 和 1280，同样的 rank 16 有 560 层、23,224,320 个参数，只占 UNet 的 0.9 %。
+# 完整的 Kolors 也数一数，用的是没有内存的「空」UNet，只有形状：
 # %% [markdown] lang="en"
-# That is about 3.5 %, because Tiny Kolors' matrices are small (64 and 128). W has n x n numbers, A and B together 2·n·rank: the larger n, the smaller the share.
-# In the full Kolors n is 640 and 1280; the same rank 16 has 560 layers and 23,224,320 parameters there, 0.9 % of the UNet.
+# Count the full Kolors too, with a UNet without memory, which is shapes alone:
+# %%
+import torch
+
+from course_lib.footprint import build_part
+from course_lib.kolors_configs import CONFIGS
+
+large = build_part("unet", CONFIGS["unet"])
+large_count = sum(weight.numel() for weight in large.parameters())
+with torch.device("meta"):
+    weights_large = add_lora(large, rank=16, alpha=4.0)
+trained = sum(weight.numel() for weight in weights_large)
+print(f"{len(weights_large) // 2} layers, {trained} of {large_count} parameters: {trained / large_count:.2%}")
+# %% [markdown] lang="zh"
+# 小可图是 3.5 % 左右，因为它的矩阵本来就小（64 和 128）。一层 W 有 n×n 个数，A 和 B 一共 2·n·rank 个：n 越大，比例越小。
+# 完整的 Kolors 里 n 是 640 和 1280，同样的 rank 16 只占 0.9 %。
+# %% [markdown] lang="en"
+# With Tiny Kolors it is about 3.5 %, because its matrices are small (64 and 128). W has n x n numbers, A and B together 2·n·rank: the larger n, the smaller the share.
+# In the full Kolors n is 640 and 1280; the same rank 16 is 0.9 % there.
 # %% [markdown] lang="zh"
 # ## 4. 训练
 #
@@ -236,21 +252,26 @@ slider
 # ## 7. 参数表：一项一项地试
 #
 # 夏令营的参数表就是一串数。下面每一行只改一项，用同样少的步数（30 步，每步 8 张）各训练一个小 LoRA，量六样：画风（line art）、教材里的东西（known）、没见过线稿的东西（new）、
-# **遗忘**（forget：不要线稿、要卡通时，还画得出卡通和正确的东西吗，越低越好）、参数个数、时间。时间和内存随机器而变，先猜再看。
+# **遗忘**（forget：不要线稿、要卡通时，还画得出卡通和正确的东西吗，越低越好）、参数个数、训练要的内存（逐层数出来的：一批图的中间结果，加上要训练的参数）、时间。时间随机器而变，先猜再看。
 # %% [markdown] lang="en"
 # ## 7. The table of parameters, one line at a time
 #
 # The camp's table is a row of numbers. Each line below changes one of them and trains a small LoRA for the same few steps (30 of 8 pictures), and measures: the style (line art), subjects of
 # the training (known), subjects never seen in line art (new), **forgetting** (forget: asked for a cartoon instead, how many pictures are no cartoon or not their subject;
-# lower is better), parameters, and seconds. Guess before you look.
+# lower is better), parameters, the memory of the training (counted layer by layer: what a batch keeps in between, and what is trained), and seconds. Guess before you look.
 # %% tags=["nbval-ignore-output"]
 import csv
 import time
 from pathlib import Path
 
+import torch
+
+from course_lib.footprint import count_training, read_configs
 from course_lib.train import train
 
 STEPS = 30
+config = read_configs(Path(pipe.name_or_path))["unet"]
+side = pipe.unet.config.sample_size  # of the latents: 16 for 64 px
 
 
 def write_subset(name, count=24, text=None):
@@ -278,13 +299,12 @@ def quiet(words):
 
 def try_out(data=folder, **changes):
     """Train a LoRA for a few steps with some settings changed, measure it, and take it out again."""
-    remove_lora(pipe.unet)
     short = recipe.but(**{"steps_per_epoch": STEPS, "batch_size": 8, **changes})
-    started = time.perf_counter()
     records = list(train(pipe, data, short, say=quiet))
-    seconds = time.perf_counter() - started
+    seconds = sum(record.seconds for record in records)
     count = sum(weight.numel() for name, weight in pipe.unet.named_parameters() if ".lora_" in name)
-    return (*measure(pipe), count, seconds, records)
+    kept = short.batch_size * count_training(config, torch.float32, side * (short.height or 64) // 64, False)[0]
+    return (*measure(pipe), count, (kept + 16 * count) / 1e6, seconds)
 
 
 one_word, six = write_subset("one_word", text="线稿"), write_subset("six", count=6)
@@ -294,11 +314,11 @@ runs = {}
 
 def try_all(table):
     """Try every line of a table, keep what it gave in `runs`, and print it."""
-    print("               style  known    new  forget  parameters  seconds")
+    print("               style  known    new  forget  parameters  memory MB  seconds")
     for name, changes in table.items():
         runs[name] = try_out(**changes)
-        style, old, other, forget, count, seconds, _ = runs[name]
-        print(f"{name:12} {style:7.0%} {old:6.0%} {other:6.0%} {forget:7.0%} {count:11,} {seconds:7.1f} s")
+        style, old, other, forget, count, memory, seconds = runs[name]
+        print(f"{name:12} {style:7.0%} {old:6.0%} {other:6.0%} {forget:7.0%} {count:11,} {memory:10.0f} {seconds:7.1f} s")
 
 
 try_all({"as it is": {}, "attention": {"targets": ATTENTION},
@@ -334,20 +354,13 @@ try_all({"32 px": {"height": 32, "width": 32}, "one word": {"data": one_word}, "
 # ## 8. 省内存的两招：重算和 16 位
 #
 # 营里的命令还带着 `--use_gradient_checkpointing` 和 `--precision "16-mixed"`。前者不把每层的中间结果都留着，回传误差时再算一遍；后者用 16 位的数来算。
-# 中间结果占多少，可以在一个没有内存的「空」UNet 上逐层数出来（一张图，注意力层上 rank 16），每一步多久就在这台机器上量：
+# 中间结果占多少，可以在一个没有内存的「空」UNet 上逐层数出来（一张图，注意力层上 rank 16；16 位那一行按显卡上的做法，整个 UNet 都是 16 位），每一步多久就在这台机器上量（CPU 上 UNet 仍是 32 位，只是算的时候换成 16 位）：
 # %% [markdown] lang="en"
 # ## 8. Two ways to save memory: computing again, and 16 bits
 #
 # The camp's command also has `--use_gradient_checkpointing` and `--precision "16-mixed"`. The first does not keep what every layer computed, and computes it once more when the error goes back; the second
-# computes in numbers of 16 bits. What is kept can be counted layer by layer on a UNet without memory (one picture, rank 16 on attention); how long a step takes is measured on this machine:
+# computes in numbers of 16 bits. What is kept can be counted layer by layer on a UNet without memory (one picture, rank 16 on attention; the row of 16 bits as on a GPU, where the whole UNet is in 16 bits); how long a step takes is measured on this machine (on a CPU the UNet stays in 32 bits and is cast while it computes):
 # %% tags=["nbval-ignore-output"]
-import torch
-
-from course_lib.footprint import count_training, read_configs
-
-config = read_configs(Path(pipe.name_or_path))["unet"]
-
-
 def pace(**changes):
     """Train a few steps and return the median of their seconds."""
     remove_lora(pipe.unet)
@@ -359,10 +372,10 @@ print("                          MiB  seconds a step")
 for name, changes, dtype, again in (
         ("as it is", {}, torch.float32, False), ("gradient checkpointing", {"use_gradient_checkpointing": True}, torch.float32, True),
         ("16 bits (bf16-mixed)", {"precision": "bf16-mixed"}, torch.bfloat16, False)):
-    kept = count_training(config, dtype, 64, again)[0] / 2**20
+    kept = count_training(config, dtype, side, again)[0] / 2**20
     print(f"{name:22} {kept:6.1f} {pace(**changes):8.2f} s")
 # %%
-plain, again, half = (count_training(config, dtype, 64, checkpointing)[0] for dtype, checkpointing in (
+plain, again, half = (count_training(config, dtype, side, checkpointing)[0] for dtype, checkpointing in (
     (torch.float32, False), (torch.float32, True), (torch.bfloat16, False)))
 assert again < 0.7 * plain and half < 0.7 * plain
 print(f"gradient checkpointing {again / plain:.2f}   16 bits {half / plain:.2f}")
@@ -421,12 +434,12 @@ show_sheet([Picture(row[number], "") for number in range(3) for row in mixed], c
 # ## 11. 和全量微调比一比
 #
 # 营里的笔记说 LoRA 有四个好处。拿同一个 UNet、同一批图、同样的步数，把**所有**参数都放开训练一遍（全量微调），逐条对照。
-# 训练时，每个要训练的参数除了自己还要三个数：梯度和 AdamW 的两个平均值，每个 4 字节。
+# 内存那一列和上面一样是数出来的：中间结果，加上每个要训练的参数的四个数（它自己、梯度和 AdamW 的两个平均值），每个 4 字节。
 # %% [markdown] lang="en"
 # ## 11. Against full fine-tuning
 #
 # The camp's notes name four advantages of LoRA. Take the same UNet, pictures and steps, train **all** parameters (full fine-tuning), and compare one by one.
-# Beside itself each trained parameter takes three more numbers: its gradient and AdamW's two averages, 4 bytes each.
+# The memory is counted as above: what is kept in between, and four numbers of 4 bytes for each trained parameter (itself, its gradient and AdamW's two averages).
 # %% tags=["nbval-ignore-output"]
 import copy
 
@@ -456,16 +469,17 @@ def tune_all(rate):
 
 remove_lora(pipe.unet)
 untouched = copy.deepcopy(pipe.unet.state_dict())
-table = {"base": (*measure(pipe), 0, 0.0)}
+activations = count_training(config, torch.float32, side, False)[0]  # of one picture
+table = {"base": (*measure(pipe), 0, 0.0, 0.0)}
 for rate in (1e-4, 1e-3):
     seconds = tune_all(rate)
-    table[f"full, rate {rate:g}"] = (*measure(pipe), base_count, seconds)
+    table[f"full, rate {rate:g}"] = (*measure(pipe), base_count, (8 * activations + 16 * base_count) / 1e6, seconds)
     pipe.unet.load_state_dict(untouched)
-table["LoRA"] = runs["as it is"][:6]
-table["LoRA, attention"] = runs["attention"][:6]
-print("                  style  known    new  forget  trained  training MB   file MB  seconds")
-for name, (style, old, other, forget, count, seconds) in table.items():
-    print(f"{name:15} {style:7.0%} {old:6.0%} {other:6.0%} {forget:7.0%} {count / base_count:8.1%} {count * 12 / 1e6:12.1f} {count * 4 / 1e6:9.1f} {seconds:8.1f} s")
+table["LoRA"] = runs["as it is"]
+table["LoRA, attention"] = runs["attention"]
+print("                  style  known    new  forget  trained  memory MB   file MB  seconds")
+for name, (style, old, other, forget, count, memory, seconds) in table.items():
+    print(f"{name:15} {style:7.0%} {old:6.0%} {other:6.0%} {forget:7.0%} {count / base_count:8.1%} {memory:10.1f} {count * 4 / 1e6:9.1f} {seconds:8.1f} s")
 # %%
 lora_bytes = result.path.stat().st_size
 unet_bytes = sum(weight.numel() * weight.element_size() for weight in pipe.unet.parameters())
@@ -557,10 +571,12 @@ from course_lib.plan import EXAMPLES, plan
 
 print(plan("lora", "kolors", found=EXAMPLES["24 GB (A10, ModelScope)"]))
 # %% [markdown] lang="zh"
-# 文本编码器读完说明文字就让出显存，所以训练那一步只要 6 GiB 多，营里的脚本把它一直留在显存里，要 22 GB。代码还是那几行，有合适的显卡才会真的运行：
+# 文本编码器读完说明文字就让出显存，所以训练那一步只要 6 GiB 多，营里的脚本把它一直留在显存里，要 22 GB。代码还是那几行（训练，每 100 步画一张样图），有合适的显卡才会真的运行。
+# 有好几张显卡时，把上面那条命令的 `python` 换成 `accelerate launch`，被打断了加 `--resume` 接着练。
 # %% [markdown] lang="en"
 # The text encoder leaves the GPU when it has read the captions, so a training step takes little more than 6 GiB; the camp's script kept it there and took 22 GB. The code is the same few
-# lines; it runs only where there is such a GPU:
+# lines (the training, with a sample picture every 100 steps); it runs only where there is such a GPU. With several GPUs write `accelerate launch` for `python` in the command above;
+# after a cut, `--resume` goes on.
 # %% tags=["nbval-ignore-output"]
 from course_lib import machine
 from course_lib.train import TrainConfig
@@ -570,9 +586,10 @@ camp = TrainConfig(lora_rank=16, lora_alpha=4.0, learning_rate=1e-4, max_epochs=
 gpu = machine.look().gpu
 if gpu and gpu.usable and my_set.is_dir():
     kolors = load("kolors", plan("lora", "kolors"))
-    print(fit(kolors, my_set, camp))
+    prompts_of_mine = (read_rows(my_set / "train")[0].caption,)
+    print(fit(kolors, my_set, camp.but(sample_prompts=prompts_of_mine, sample_every=100)))
 else:
-    print(camp.lora_alpha / camp.lora_rank)
+    print(f"alpha/rank {camp.lora_alpha / camp.lora_rank}, {camp.steps} steps")
 # %% [markdown] lang="zh"
 # ## 练习
 #
@@ -600,20 +617,22 @@ my_answer = exercises.check_number(my_strength, (2 / 16) / (4 / 16))
 # 答案 / answer
 my_answer = exercises.check_number(0.5, (2 / 16) / (4 / 16))
 # %% [markdown] lang="zh"
-# **练习 3**　强度开到 1.5，狗就认不出来了。改 `my_strength`，让裁判重新认出蓝色背景上的狗，同时还看得到一点线稿的样子。
+# **练习 3**　强度开到 1.5，狗就认不出来了。改 `my_strength`，让裁判重新认出蓝色背景上的狗，但又不是原来那张图（强度 0）：线稿要留下一点。
 # %% [markdown] lang="en"
-# **Exercise 3**　At a strength of 1.5 the dog cannot be recognised. Change `my_strength` until the judge sees the dog on blue again, with something of the line art left.
+# **Exercise 3**　At a strength of 1.5 the dog cannot be recognised. Change `my_strength` until the judge sees the dog on blue again, yet not by drawing the base's picture (strength 0): something of the line art is to be left.
 # %% tags=["nbval-ignore-output"]
 remove_lora(pipe.unet)
 report = load_lora(pipe.unet, result.path, name="lines")
+set_strength(pipe.unet, 0)
+plain_dog = draw(pipe, "一只狗，线稿，蓝色背景", seed=1)
 my_strength = 1.5
 set_strength(pipe.unet, my_strength)
 my_dog = draw(pipe, "一只狗，线稿，蓝色背景", seed=1)
-exercises.check_shows(my_dog, "dog-face", "blue")
+exercises.check_same_thing(plain_dog, my_dog)
 my_dog
 # %% tags=["solution", "nbval-ignore-output"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
 set_strength(pipe.unet, 0.3)
 my_dog = draw(pipe, "一只狗，线稿，蓝色背景", seed=1)
-exercises.check_shows(my_dog, "dog-face", "blue")
+exercises.check_same_thing(plain_dog, my_dog)
 my_dog
