@@ -25,12 +25,12 @@ set_language("en")
 # %% [markdown] lang="zh"
 # ## 1. 教材：24 张线稿
 #
-# 小可图学过两种画风：卡通和扁平。它从来没见过**线稿**。下面写出一个小小的数据集：24 样东西，每样一张线稿，配一句说明，格式和夏令营的一样：
+# 小可图学过五种画风：卡通、扁平、彩线、灰白和色块。它从来没见过**线稿**。下面写出一个小小的数据集：24 样东西，每样一张线稿，配一句说明，格式和夏令营的一样：
 # 一个文件夹里放图片和 `metadata.csv`（两列：`file_name` 和 `text`）。另有 8 样东西放进 `validation`，训练时不看，只用来检查。
 # %% [markdown] lang="en"
 # ## 1. What to learn from: 24 line drawings
 #
-# Tiny Kolors has learnt two styles, cartoon and flat. It has never seen **line art**. The cell below writes a small data set: 24 subjects, one drawing of each,
+# Tiny Kolors has learnt five styles: cartoon, flat, coloured lines, monochrome and colour block. It has never seen **line art**. The cell below writes a small data set: 24 subjects, one drawing of each,
 # with a caption, in the camp's own form: a folder of pictures with a `metadata.csv` (two columns, `file_name` and `text`). Eight more subjects go into `validation`: they
 # are not trained on, only checked with.
 # %%
@@ -52,14 +52,14 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 # %% [markdown] lang="zh"
 # ## 2. 训练之前：它会画线稿吗？
 #
-# 用 40 句训练里没有的提示词来考它。其中 24 句的东西在教材里出现过，但背景不同（**known**）；16 句的东西它只见过卡通和扁平的样子，从没见过线稿（**new**）。
+# 用 40 句训练里没有的提示词来考它。其中 24 句的东西在教材里出现过，但背景不同（**known**）；16 句的东西它见过别的画风，从没见过线稿（**new**）。
 # 裁判说两件事：这张图是不是线稿（line art），画的东西对不对（subject）。再加一个不靠裁判的证人：线稿里只有背景色和墨色，
 # 所以数一数像素几乎都落在这两种颜色之间的图（two-tone）。
 # %% [markdown] lang="en"
 # ## 2. Before: can it draw line art?
 #
 # Examine it with 40 prompts that the training does not hold. In 24 of them the subject was among the drawings, on another ground (**known**); in 16 it knows the
-# subject as cartoon and flat, and never saw it as line art (**new**). The judge says two things: whether the picture is line art, and whether its subject is right. A
+# subject in other styles, and never saw it as line art (**new**). The judge says two things: whether the picture is line art, and whether its subject is right. A
 # second witness needs no judge: line art holds the ground's colour and ink and nothing else, so count the pictures nearly all of whose pixels lie
 # between these two colours (two-tone).
 # %%
