@@ -9,6 +9,7 @@ because its fast kernels want the channels last (cuDNN developer guide, "Tensor 
 
 import json
 import weakref
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from unittest import mock
@@ -167,23 +168,25 @@ def set_tiles(vae: AutoencoderKL) -> None:
     vae.tile_latent_min_size = TILE // scale(vae.config)
 
 
-def count_training(config: dict, dtype: torch.dtype, side: int, checkpointing: bool) -> tuple[int, int]:
-    """Count the bytes of one LoRA training step at batch 1, and the LoRA's parameters."""
+def count_training(config: dict, dtype: torch.dtype, side: int, checkpointing: bool, *, rank: int = LORA_RANK,
+                   layers: Sequence[str] = LORA_LAYERS) -> tuple[int, int]:
+    """Count the bytes of one LoRA training step at batch 1, and the trained parameters; without layers, all train."""
     from peft import LoraConfig  # here, because drawing does not wait for it
 
-    unet = build_part("unet", config).requires_grad_(False).train()
-    with torch.device("meta"):
-        unet.add_adapter(LoraConfig(r=LORA_RANK, lora_alpha=LORA_RANK, target_modules=LORA_LAYERS))
+    unet = build_part("unet", config).requires_grad_(not layers).train()
+    if layers:
+        with torch.device("meta"):
+            unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(layers)))
     torch.nn.Module.to(unet, dtype)
     if checkpointing:
         unet.enable_gradient_checkpointing()
-    lora = [weight for weight in unet.parameters() if weight.requires_grad]
+    trained = [weight for weight in unet.parameters() if weight.requires_grad]
 
     def step() -> None:
         noise = denoise(unet, side, batch=1)
         torch.autograd.backward(mse_loss(noise.float(), torch.empty_like(noise, dtype=torch.float32)))
 
-    return count_peak(unet, step), sum(weight.numel() for weight in lora)
+    return count_peak(unet, step), sum(weight.numel() for weight in trained)
 
 
 def write_footprints() -> None:

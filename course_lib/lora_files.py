@@ -17,10 +17,9 @@ from safetensors.torch import save_file
 
 from course_lib.lora_keys import recognise, split_key
 from course_lib.messages import error, text
-from course_lib.publish import find_lora
+from course_lib.publish import DYNAMIC, find_lora
 
 WEIGHTS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
-DYNAMIC = "Dynamic"  # what kohya's tools write for an alpha that differs from layer to layer; each layer has its own
 PICKLED = (b"PK\x03\x04", b"\x80")  # how torch.save's files begin, today's and the oldest
 BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, EOFError, RecursionError,
           SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile)

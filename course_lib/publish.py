@@ -20,6 +20,7 @@ TOKEN = "MODELSCOPE_API_TOKEN"
 PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 AGREEMENT = "MODEL_LICENSE"
 DOWN = re.compile(r"lora_A(\.default)?\.weight|lora_down\.weight|lora\.down\.weight")  # its rows are the rank
+DYNAMIC = "Dynamic"  # what kohya's tools write for an alpha that differs from layer to layer; each layer has its own
 BASES = {"kolors": hub.KOLORS.name, "tiny": "Tiny Kolors"}
 
 
@@ -95,7 +96,7 @@ def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: st
 def find_alpha(header: dict[str, str], alphas: set[float]) -> float | None:
     """Find alpha in a header: the course's own key, kohya's, diffusers' table, or kohya's tensors; None if nowhere."""
     for key in ("alpha", "ss_network_alpha"):
-        if key in header:
+        if header.get(key, DYNAMIC) != DYNAMIC:
             return float(header[key])
     table = json.loads(header.get("lora_adapter_metadata", "{}"))
     alphas = {float(value) for key, value in table.items() if key.endswith("lora_alpha")} or alphas

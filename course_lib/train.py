@@ -84,7 +84,7 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
           say: Say = print) -> Iterator[StepRecord]:
     """Train a LoRA of the UNet on dataset_path/train and yield a StepRecord after each step; it stays in the UNet.
 
-    Writes output_path/name.safetensors and checkpoints to go on from with `resume`; nothing where output_path is None.
+    Writes output_path/name.safetensors, samples/ and checkpoints to go on from with `resume`; nothing if it is None.
     Leaving the loop, or a `stop()` that returns True, ends it after a step with both written. LessonError: data,
     settings, a loss that explodes, a full disk. `cache` is where latents and texts are kept, None for nowhere.
     """
@@ -155,12 +155,12 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
             stopped = "no_gain"
         elif counters.step == config.steps:
             stopped = "done"
-        drawn = data.samples and processes.first and (stopped or is_due(config.sample_every, counters.step, 0))
-        samples = run.draw_samples(last=bool(stopped)) if drawn else ()
         if stopped:
             run.finish()
         elif is_due(config.checkpoint_every, counters.step, 0):
             run.checkpoint()
+        drawn = data.samples and processes.first and (stopped or is_due(config.sample_every, counters.step, 0))
+        samples = run.draw_samples(last=bool(stopped)) if drawn else ()
         done = counters.step - first
         left = (time.perf_counter() - began) / done * (config.steps - counters.step)
         try:
@@ -181,14 +181,16 @@ def fit(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | No
         cache: str | Path | None = CACHE) -> TrainResult:
     """Train as `train` does, show it while it runs, and return what came of it; the LoRA stays in the UNet.
 
-    The stop button, an interrupt (Ctrl+C) and SIGTERM end it after a step with everything saved. Where output_path is
-    None the file goes to outputs/lora/ and the data set's name.
+    The stop button, an interrupt (Ctrl+C) and SIGTERM end it after a step with everything saved, or before its first
+    step at once. Where output_path is None the file goes to outputs/lora/ and the data set's name.
     """
     output_path = Path(output_path or OUTPUTS / Path(dataset_path).name)
     config = config or choose_config(pipe)
-    view, records = open_view(Processes().first), []
+    processes, records = Processes(), []
+    view = open_view(processes.first)
     try:
-        with interrupts(lambda: bool(records)) as interrupted:
+        # several processes stop together after a step; alone, what comes before the first step is left at once
+        with interrupts(lambda: bool(records) or processes.count > 1) as interrupted:
             for record in train(pipe, dataset_path, config, output_path=output_path, resume=resume, name=name,
                                 stop=lambda: view.stop_asked or interrupted(), cache=cache):
                 records.append(record)

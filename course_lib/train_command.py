@@ -142,7 +142,10 @@ def gather_parts(options: argparse.Namespace, folder: Path) -> Path:
     if beside.is_dir():
         (folder / "tokenizer").symlink_to(beside)
     elif not (encoder / TOKENIZER).is_file():  # the camp's script had one of its own
-        (folder / "tokenizer").symlink_to(hub.fetch("kolors", patterns=["tokenizer/*"]) / "tokenizer")
+        from course_lib.train_processes import Processes
+
+        with Processes().first_alone():
+            (folder / "tokenizer").symlink_to(hub.fetch("kolors", patterns=["tokenizer/*"]) / "tokenizer")
     shutil.copytree(hub.TINY / "scheduler", folder / "scheduler")  # Tiny Kolors' schedule is Kolors' own
     return folder
 

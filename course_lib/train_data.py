@@ -122,9 +122,8 @@ def swap_names(caption: str, config: TrainConfig) -> list[str]:
 
 
 def own_size(pipe: KolorsPipeline, config: TrainConfig) -> tuple[int, int]:
-    """Return width and height in pixels: the settings', else what the plan found room for, else the model's own."""
-    plan = getattr(pipe, "plan", None)
-    own = plan.size if plan and plan.task == "lora" else pipe.default_sample_size * pipe.vae_scale_factor
+    """Return width and height in pixels: the settings', else the model's own."""
+    own = pipe.default_sample_size * pipe.vae_scale_factor
     return config.width or own, config.height or own
 
 

@@ -30,8 +30,14 @@ class Row:
 
     @property
     def picture(self) -> Image.Image:
-        """Read the picture, RGB, upright; not kept, for a whole set of photographs would fill the memory."""
-        return open_picture(self.file)[1]
+        """Read the picture, RGB, upright; not kept, for a whole set of photographs would fill the memory.
+
+        LessonError where the file is no longer the one that was read first.
+        """
+        digest, picture = open_picture(self.file)
+        if digest != self.digest:
+            raise error("train_picture_changed", file=self.file)
+        return picture
 
 
 def read_rows(folder: Path, workers: int = 0) -> list[Row]:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -17,7 +17,7 @@ from course_lib.embeddings import collect
 from course_lib.generate import empty_latent, sample, to_images
 from course_lib.lora import add_lora, remove_lora, save_lora
 from course_lib.lora_adapters import list_names, make_plain
-from course_lib.messages import error, text
+from course_lib.messages import LessonError, error, text
 from course_lib.pipeline import Picture
 from course_lib.publish import BASES
 from course_lib.settings import SamplerSettings
@@ -199,7 +199,7 @@ class Run:
         return loss
 
     def draw_samples(self, last: bool = False) -> tuple[Picture, ...]:
-        """Draw the sample prompts with their one seed, and keep them as files where the training has a folder."""
+        """Draw the sample prompts with their one seed, which are kept as files too (`keep_samples`)."""
         config, pipe = self.config, self.pipe
         settings = SamplerSettings(seed=config.sample_seed, steps=config.sample_steps, cfg=config.sample_cfg)
         latent = empty_latent(pipe, *own_size(pipe, config))
@@ -211,9 +211,16 @@ class Run:
         pictures = tuple(Picture(image, text("train_sample", prompt=prompt, step=self.counters.step,
                                              seed=settings.seed), settings=settings, prompt=prompt)
                          for image, prompt in zip(images, config.sample_prompts))
-        for number, picture in enumerate(pictures if self.output_path else (), 1):
-            picture.save(self.output_path / SAMPLES / f"step{self.counters.step:06}_{number}.png")
+        self.keep_samples(pictures)
         return pictures
+
+    def keep_samples(self, pictures: Sequence[Picture]) -> None:
+        """Write sample pictures into the output folder; where that fails it is told, and the training goes on."""
+        try:
+            for number, picture in enumerate(pictures if self.output_path else (), 1):
+                picture.save(self.output_path / SAMPLES / f"step{self.counters.step:06}_{number}.png")
+        except LessonError as problem:
+            self.say(str(problem))
 
     def seed_step(self, step: int) -> None:
         """Let the dropout inside the UNet, too, depend on nothing but the step."""

@@ -4,7 +4,6 @@ import csv
 import os
 import struct
 import zlib
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -17,7 +16,7 @@ from course_lib.messages import LessonError
 from course_lib.style_sets import write_style_set
 from course_lib.train_cache import Cache, write_whole
 from course_lib.train_config import tiny_config
-from course_lib.train_data import Example, Order, choose_bucket, list_crops, own_size, prepare
+from course_lib.train_data import Example, Order, choose_bucket, list_crops, prepare
 from course_lib.train_rows import MOST_PIXELS, read_rows
 
 PLAIN = tiny_config(random_flip=False)
@@ -238,11 +237,11 @@ def test_validation_pictures_come_from_their_folder_or_are_held_back(pipe, style
     assert "hold_back" in refusal(pipe, folder, PLAIN.but(validation_every=5))
 
 
-def test_pictures_take_the_size_that_the_plan_has_room_for(pipe):
-    planned = SimpleNamespace(plan=SimpleNamespace(task="lora", size=32), default_sample_size=16, vae_scale_factor=4)
-    assert own_size(planned, PLAIN) == (32, 32)
-    assert own_size(planned, PLAIN.but(width=48)) == (48, 32)
-    assert own_size(pipe, PLAIN) == (64, 64)
+def test_a_picture_that_changes_after_it_was_checked_is_told(folder):
+    row = read_rows(folder / "train")[0]
+    Image.new("RGB", (8, 8)).save(row.file)
+    with pytest.raises(LessonError, match=row.file.name):
+        row.picture  # noqa: B018 - reads the file
 
 
 def fill(unet):

@@ -251,14 +251,14 @@ slider
 # %% [markdown] lang="zh"
 # ## 7. 参数表：一项一项地试
 #
-# 夏令营的参数表就是一串数。下面每一行只改一项，用同样少的步数（30 步，每步 8 张）各训练一个小 LoRA，量六样：画风（line art）、教材里的东西（known）、没见过线稿的东西（new）、
-# **遗忘**（forget：不要线稿、要卡通时，还画得出卡通和正确的东西吗，越低越好）、参数个数、训练要的内存（逐层数出来的：一批图的中间结果，加上要训练的参数）、时间。时间随机器而变，先猜再看。
+# 夏令营的参数表就是一串数。下面每一行只改一项，用同样少的步数（30 步，每步 8 张）各训练一个小 LoRA，量七样：画风（line art）、教材里的东西（known）、没见过线稿的东西（new）、
+# **遗忘**（forget：不要线稿、要卡通时，还画得出卡通和正确的东西吗，越低越好）、参数个数、训练要的内存（逐层数出来的：UNet、要训练的参数和一批图的中间结果）、时间（只算训练的那些步）。时间随机器而变，先猜再看。
 # %% [markdown] lang="en"
 # ## 7. The table of parameters, one line at a time
 #
-# The camp's table is a row of numbers. Each line below changes one of them and trains a small LoRA for the same few steps (30 of 8 pictures), and measures: the style (line art), subjects of
+# The camp's table is a row of numbers. Each line below changes one of them and trains a small LoRA for the same few steps (30 of 8 pictures), and measures seven things: the style (line art), subjects of
 # the training (known), subjects never seen in line art (new), **forgetting** (forget: asked for a cartoon instead, how many pictures are no cartoon or not their subject;
-# lower is better), parameters, the memory of the training (counted layer by layer: what a batch keeps in between, and what is trained), and seconds. Guess before you look.
+# lower is better), parameters, the memory of the training (counted layer by layer: the UNet, what is trained, and what a batch keeps in between), and seconds (of the steps alone; they differ between machines). Guess before you look.
 # %% tags=["nbval-ignore-output"]
 import csv
 import time
@@ -298,13 +298,14 @@ def quiet(words):
 
 
 def try_out(data=folder, **changes):
-    """Train a LoRA for a few steps with some settings changed, measure it, and take it out again."""
+    """Train a LoRA for a few steps with some settings changed, in place of the one before, and measure it."""
     short = recipe.but(**{"steps_per_epoch": STEPS, "batch_size": 8, **changes})
     records = list(train(pipe, data, short, say=quiet))
     seconds = sum(record.seconds for record in records)
     count = sum(weight.numel() for name, weight in pipe.unet.named_parameters() if ".lora_" in name)
-    kept = short.batch_size * count_training(config, torch.float32, side * (short.height or 64) // 64, False)[0]
-    return (*measure(pipe), count, (kept + 16 * count) / 1e6, seconds)
+    kept, _ = count_training(config, torch.float32, side * (short.height or 64) // 64, False, rank=short.lora_rank, layers=short.targets)
+    memory = 4 * base_count + 16 * count + short.batch_size * kept
+    return (*measure(pipe), count, memory / 1e6, seconds)
 
 
 one_word, six = write_subset("one_word", text="线稿"), write_subset("six", count=6)
@@ -339,7 +340,7 @@ try_all({"32 px": {"height": 32, "width": 32}, "one word": {"data": one_word}, "
 # - **attention**（营里的做法，只改注意力）：画风来得慢一些，忘得也少一些。
 # - **步数、批量、张数**：15 步就有了大部分画风，6 张图也能学到大半；每步只看 2 张，则慢得多。一个画风用不了多少图，图多是为了见过更多的东西。
 # - **one word**：给所有图写同一个词（夏令营给每张图都写「二次元」），画风来得慢得多，因为提示词里的东西从没和线稿一起出现过。**32 px**：用小图训练、64 px 画图，尺寸不配套，画风也打折扣。
-# - **prior** 同时让它复习原来的卡通画（先验保持）：forget 降到最低，代价是时间多出一两倍，画风也来得慢。
+# - **prior** 同时让它复习原来的卡通画（先验保持）：forget 降到最低，代价是每一步要多看一倍的图，画风也来得慢。
 # %% [markdown] lang="en"
 # How to read the table (30 steps are a beginning, and each training is some ten points of luck, so look at large differences only):
 #
@@ -349,7 +350,7 @@ try_all({"32 px": {"height": 32, "width": 32}, "one word": {"data": one_word}, "
 # - **attention** (the camp's way, attention layers only): the style comes somewhat more slowly, and somewhat less is forgotten.
 # - **steps, batch, number of pictures**: 15 steps bring most of the style, and so do six pictures; with 2 pictures a step it takes far longer. A style needs few pictures, and more of them are for having seen more things.
 # - **one word**: the same word for every picture (the camp's was 二次元) brings the style far more slowly, since no subject in a prompt ever stood beside line art. **32 px**: training small and drawing at 64 px does not fit, and costs style too.
-# - **prior** lets it revise the old cartoons meanwhile (prior preservation): forget is least of all; it takes two or three times as long, and the style comes slowly.
+# - **prior** lets it revise the old cartoons meanwhile (prior preservation): forget is least of all; each step looks at twice as many pictures, and the style comes slowly.
 # %% [markdown] lang="zh"
 # ## 8. 省内存的两招：重算和 16 位
 #
@@ -434,12 +435,12 @@ show_sheet([Picture(row[number], "") for number in range(3) for row in mixed], c
 # ## 11. 和全量微调比一比
 #
 # 营里的笔记说 LoRA 有四个好处。拿同一个 UNet、同一批图、同样的步数，把**所有**参数都放开训练一遍（全量微调），逐条对照。
-# 内存那一列和上面一样是数出来的：中间结果，加上每个要训练的参数的四个数（它自己、梯度和 AdamW 的两个平均值），每个 4 字节。
+# 内存那一列和上面一样是数出来的：中间结果，每个要训练的参数的四个数（它自己、梯度和 AdamW 的两个平均值），不训练的参数只有它自己，每个数 4 字节。
 # %% [markdown] lang="en"
 # ## 11. Against full fine-tuning
 #
 # The camp's notes name four advantages of LoRA. Take the same UNet, pictures and steps, train **all** parameters (full fine-tuning), and compare one by one.
-# The memory is counted as above: what is kept in between, and four numbers of 4 bytes for each trained parameter (itself, its gradient and AdamW's two averages).
+# The memory is counted as above: what is kept in between, four numbers of 4 bytes for each trained parameter (itself, its gradient and AdamW's two averages), and one for each that is not.
 # %% tags=["nbval-ignore-output"]
 import copy
 
@@ -469,8 +470,8 @@ def tune_all(rate):
 
 remove_lora(pipe.unet)
 untouched = copy.deepcopy(pipe.unet.state_dict())
-activations = count_training(config, torch.float32, side, False)[0]  # of one picture
-table = {"base": (*measure(pipe), 0, 0.0, 0.0)}
+activations = count_training(config, torch.float32, side, False, layers=())[0]  # of one picture, every layer trained
+table = {"base": (*measure(pipe), 0, 4 * base_count / 1e6, 0.0)}
 for rate in (1e-4, 1e-3):
     seconds = tune_all(rate)
     table[f"full, rate {rate:g}"] = (*measure(pipe), base_count, (8 * activations + 16 * base_count) / 1e6, seconds)
