@@ -164,6 +164,7 @@ def test_lightnings_file_is_named_after_its_epoch(place):
 
 def test_a_missing_config_is_kolors_own(tmp_path):
     (tmp_path / "in" / "text_encoder").mkdir(parents=True)
+    (tmp_path / "in" / "text_encoder" / "tokenizer.model").write_bytes(b"")
     (tmp_path / "in" / "x.safetensors").write_bytes(b"")
     file = str(tmp_path / "in" / "x.safetensors")
     options = parse("--dataset_path", "x", "--pretrained_unet_path", file, "--pretrained_fp16_vae_path", file,
