@@ -162,13 +162,14 @@ def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[
 
     Each seed's start noise is drawn on the CPU on its own; the scheduler is the pipeline's.
     """
+    device = place_of(pipe.unet)[0]
     solver = type(pipe.scheduler).from_config(pipe.scheduler.config)
-    solver.set_timesteps(steps, device=place_of(pipe.unet)[0])
+    solver.set_timesteps(steps, device=device)
     latent = empty_latent(pipe)
     size = tuple(side * pipe.vae_scale_factor for side in latent.shape[2:])
     see_noise = build_guided(pipe, [encode_text(pipe, prompt) for prompt in prompts],
                              encode_text(pipe, negative_prompt), cfg, size)
-    x = start_noise(seeds, latent.shape[1:]).to(place_of(pipe.unet)[0]) * solver.init_noise_sigma
+    x = start_noise(seeds, latent.shape[1:]).to(device) * solver.init_noise_sigma
     for timestep in solver.timesteps:
         seen = see_noise(solver.scale_model_input(x, timestep), timestep)
         x = solver.step(seen, timestep, x, return_dict=False)[0]

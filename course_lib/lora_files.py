@@ -17,7 +17,7 @@ from safetensors.torch import save_file
 
 from course_lib.lora_keys import recognise, split_key
 from course_lib.messages import error, text
-from course_lib.publish import DYNAMIC, find_lora
+from course_lib.publish import find_lora, read_header_alpha
 
 WEIGHTS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
 PICKLED = (b"PK\x03\x04", b"\x80")  # how torch.save's files begin, today's and the oldest
@@ -203,10 +203,8 @@ def read_alphas(file: LoraFile) -> dict[str, float]:
         alpha = (patterns or [table.get("lora_alpha")])[0]
         if alpha is not None:  # rank-stabilised LoRA (https://arxiv.org/abs/2312.03732) divides by the rank's root
             found[name] = float(alpha) * (math.sqrt(matrices.rank) if table.get("use_rslora") else 1)
-    for key in ("ss_network_alpha", "alpha"):
-        if header.get(key, DYNAMIC) != DYNAMIC:
-            found["alpha"] = float(header[key])
-    return found
+    told = read_header_alpha(header)
+    return found if told is None else {**found, "alpha": told}
 
 
 def join_range(values: list[float]) -> float | str:

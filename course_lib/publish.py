@@ -93,11 +93,19 @@ def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: st
     return LoraFacts(rank, alpha, trigger or header.get("trigger_word", ""), BASES.get(base, base))
 
 
-def find_alpha(header: dict[str, str], alphas: set[float]) -> float | None:
-    """Find alpha in a header: the course's own key, kohya's, diffusers' table, or kohya's tensors; None if nowhere."""
+def read_header_alpha(header: dict[str, str]) -> float | None:
+    """Return the alpha that a header tells for all layers, by the course's own key or kohya's; None for neither."""
     for key in ("alpha", "ss_network_alpha"):
         if header.get(key, DYNAMIC) != DYNAMIC:
             return float(header[key])
+    return None
+
+
+def find_alpha(header: dict[str, str], alphas: set[float]) -> float | None:
+    """Find alpha in a header: the course's own key, kohya's, diffusers' table, or kohya's tensors; None if nowhere."""
+    told = read_header_alpha(header)
+    if told is not None:
+        return told
     table = json.loads(header.get("lora_adapter_metadata", "{}"))
     alphas = {float(value) for key, value in table.items() if key.endswith("lora_alpha")} or alphas
     return alphas.pop() if len(alphas) == 1 else None

@@ -160,7 +160,7 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
         elif is_due(config.checkpoint_every, counters.step, 0):
             run.checkpoint()
         drawn = data.samples and processes.first and (stopped or is_due(config.sample_every, counters.step, 0))
-        samples = run.draw_samples(last=bool(stopped)) if drawn else ()
+        samples = run.draw_samples() if drawn else ()
         done = counters.step - first
         left = (time.perf_counter() - began) / done * (config.steps - counters.step)
         try:

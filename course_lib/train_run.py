@@ -63,8 +63,7 @@ class Run:
         What is learnt on top of another LoRA would be wrong without it, and the file says that it belongs to the base.
         """
         unet, config = self.unet, self.config
-        for other in list_names(unet):
-            remove_lora(unet, other)
+        for other in remove_lora(unet) if list_names(unet) else ():
             if other != self.adapter:
                 self.say(text("train_lora_removed", name=other))
         unet.to(self.device)
@@ -170,13 +169,12 @@ class Run:
                                  1 - min(self.config.ema_decay, (step + 1) / (step + 10)))
 
     @contextmanager
-    def drawing(self, last: bool = False) -> Iterator[None]:
-        """Use the weights that would be saved, the average or at last the best where kept, without training."""
-        shown = (self.best if last else None) or self.average
-        kept = [weight.detach().clone() for weight in self.weights] if shown else None
+    def drawing(self) -> Iterator[None]:
+        """Use the weights that would be saved, the average where there is one, without training."""
+        kept = [weight.detach().clone() for weight in self.weights] if self.average else None
         self.set_training(False)
-        if shown:
-            self.put(shown)
+        if self.average:
+            self.put(self.average)
         try:
             yield
         finally:
@@ -198,12 +196,12 @@ class Run:
                 self.counters.waited += 1
         return loss
 
-    def draw_samples(self, last: bool = False) -> tuple[Picture, ...]:
+    def draw_samples(self) -> tuple[Picture, ...]:
         """Draw the sample prompts with their one seed, which are kept as files too (`keep_samples`)."""
         config, pipe = self.config, self.pipe
         settings = SamplerSettings(seed=config.sample_seed, steps=config.sample_steps, cfg=config.sample_cfg)
         latent = empty_latent(pipe, *own_size(pipe, config))
-        with self.drawing(last):
+        with self.drawing():
             drawn = [sample(pipe, (words, self.data.empty), [settings], latent) for words in self.data.samples]
             pipe.vae.to(self.device)
             images = [to_images(pipe, latents)[0] for latents in drawn]
@@ -233,6 +231,7 @@ class Run:
         chosen = self.best or self.average
         if chosen:
             self.put(chosen)
+            self.average = None  # the LoRA's own weights are those to draw with now
         self.path = self.save()
 
     def save(self) -> Path | None:

@@ -483,6 +483,19 @@ def test_no_gain_stops_with_the_best_weights(pipe, style_set, cache, tmp_path):
     assert again == pytest.approx(losses[best], abs=1e-5)
 
 
+def test_the_last_sample_is_drawn_with_the_weights_that_are_saved(pipe, style_set, cache, tmp_path):
+    """The best of the averages, not the last average."""
+    config = SMALL.but(learning_rate=0.05, lr_warmup_steps=0, max_grad_norm=1e6, ema_decay=0.5, validation_every=1,
+                       validation_levels=1, patience=50, sample_prompts=("一只猫",), sample_steps=3)
+    records = run_all(pipe, style_set, cache, config, output_path=tmp_path)
+    losses = [record.validation_loss for record in records]
+    assert min(losses) < losses[-1]
+    remove_lora(pipe.unet)
+    load_lora(pipe.unet, tmp_path / "lora.safetensors", name="lora")
+    settings = SamplerSettings(seed=config.sample_seed, steps=3, cfg=config.sample_cfg)
+    assert records[-1].samples[0].image.tobytes() == generate(pipe, "一只猫", settings).image.tobytes()
+
+
 def run_validation(pipe, style_set, cache, config):
     """Return the validation loss of the LoRA that the UNet has."""
     from course_lib.train_loss import fix_batches

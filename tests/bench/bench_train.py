@@ -44,7 +44,7 @@ def train_uncached(pipe, folder, checkpointing, batch_size=BATCH):
             pixels = torch.cat([pipe.image_processor.preprocess(picture) for picture, _ in batch]).to(device)
             latents = pipe.vae.encode(pixels).latent_dist.sample() * pipe.vae.config.scaling_factor
             states, _, pooled, _ = pipe.encode_prompt([caption for _, caption in batch],
-                                                          do_classifier_free_guidance=False)
+                                                      do_classifier_free_guidance=False)
         noise = torch.randn_like(latents)
         levels = torch.randint(0, len(alphas_bar), (batch_size,), device=device)
         kept = alphas_bar[levels].view(-1, 1, 1, 1)
