@@ -72,7 +72,7 @@ def write_prompt(subject: str, style: str, ground: str, language: str, rng: rand
 
 
 def choose_prompts(count: int, seed: int = 7) -> list[tuple[str, str, emoji.Named]]:
-    """Choose prompts over all subjects, grounds and the two base styles -> (language, prompt, what it names)."""
+    """Choose prompts over all subjects, grounds and base styles -> (language, prompt, what it names)."""
     rng = random.Random(f"{seed} prompts")
     chosen = []
     for number in range(count):
@@ -104,16 +104,16 @@ def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps:
 
 
 def draw_sheet(pipe: KolorsPipeline, columns: int = 16) -> Image.Image:
-    """Draw every subject in both base styles, noto above flat, grounds in turn, seed 0: one contact sheet."""
+    """Draw every subject in each base style, one below the other, grounds in turn, seed 0: one contact sheet."""
     subjects, grounds = list(emoji.subjects()), list(emoji.GROUNDS)
     size = emoji.PICTURE_SIZE
-    sheet = Image.new("RGB", (columns * size, 2 * len(subjects) // columns * size))
+    sheet = Image.new("RGB", (columns * size, len(emoji.BASE_STYLES) * len(subjects) // columns * size))
     for row, start in enumerate(range(0, len(subjects), columns)):
         for line, style in enumerate(emoji.BASE_STYLES):
             prompts = [write_prompt(subject, style, grounds[(start + number) * 3 % 10], "zh", random.Random(0))
                        for number, subject in enumerate(subjects[start:start + columns])]
             for number, picture in enumerate(draw_batch(pipe, prompts, seeds=[0] * len(prompts))):
-                sheet.paste(picture, (number * size, (2 * row + line) * size))
+                sheet.paste(picture, (number * size, (len(emoji.BASE_STYLES) * row + line) * size))
     return sheet
 
 

@@ -25,12 +25,12 @@ set_language("en")
 # %% [markdown] lang="zh"
 # ## 1. 教材：24 张线稿
 #
-# 小可图学过两种画风：卡通和扁平。它从来没见过**线稿**。下面写出一个小小的数据集：24 样东西，每样一张线稿，配一句说明，格式和夏令营的一样：
+# 小可图学过五种画风：卡通、扁平、彩线、灰白和色块。它从来没见过**线稿**。下面写出一个小小的数据集：24 样东西，每样一张线稿，配一句说明，格式和夏令营的一样：
 # 一个文件夹里放图片和 `metadata.csv`（两列：`file_name` 和 `text`）。另有 8 样东西放进 `validation`，训练时不看，只用来检查。
 # %% [markdown] lang="en"
 # ## 1. What to learn from: 24 line drawings
 #
-# Tiny Kolors has learnt two styles, cartoon and flat. It has never seen **line art**. The cell below writes a small data set: 24 subjects, one drawing of each,
+# Tiny Kolors has learnt five styles: cartoon, flat, coloured lines, monochrome and colour block. It has never seen **line art**. The cell below writes a small data set: 24 subjects, one drawing of each,
 # with a caption, in the camp's own form: a folder of pictures with a `metadata.csv` (two columns, `file_name` and `text`). Eight more subjects go into `validation`: they
 # are not trained on, only checked with.
 # %%
@@ -52,14 +52,14 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 # %% [markdown] lang="zh"
 # ## 2. 训练之前：它会画线稿吗？
 #
-# 用 40 句训练里没有的提示词来考它。其中 24 句的东西在教材里出现过，但背景不同（**known**）；16 句的东西它只见过卡通和扁平的样子，从没见过线稿（**new**）。
+# 用 64 句训练里没有的提示词来考它。其中 24 句的东西在教材里出现过，但背景不同（**known**）；另外 40 句的东西它见过别的画风，从没见过线稿（**new**）。
 # 裁判说两件事：这张图是不是线稿（line art），画的东西对不对（subject）。再加一个不靠裁判的证人：线稿里只有背景色和墨色，
 # 所以数一数像素几乎都落在这两种颜色之间的图（two-tone）。
 # %% [markdown] lang="en"
 # ## 2. Before: can it draw line art?
 #
-# Examine it with 40 prompts that the training does not hold. In 24 of them the subject was among the drawings, on another ground (**known**); in 16 it knows the
-# subject as cartoon and flat, and never saw it as line art (**new**). The judge says two things: whether the picture is line art, and whether its subject is right. A
+# Examine it with 64 prompts that the training does not hold. In 24 of them the subject was among the drawings, on another ground (**known**); in the other 40 it knows the
+# subject in other styles, and never saw it as line art (**new**). The judge says two things: whether the picture is line art, and whether its subject is right. A
 # second witness needs no judge: line art holds the ground's colour and ink and nothing else, so count the pictures nearly all of whose pixels lie
 # between these two colours (two-tone).
 # %%
@@ -74,7 +74,7 @@ seen_on = {}  # subject -> the grounds it was drawn on
 for named in (read_prompt(row.caption) for row in rows):
     seen_on.setdefault(named.subject, set()).add(named.ground)
 known = sorted(seen_on)
-new = [name for name in subjects() if name not in seen_on][::2][:16]
+new = [name for name in subjects() if name not in seen_on]
 
 
 def word(subject, number, style="线稿"):
@@ -92,7 +92,7 @@ def share(hits):
 def examine(pipe, names, style="线稿", wanted="lineart", steps=20):
     """Draw each subject in a style, and return the shares of pictures in the style, with their subject, and in two tones, and the pictures."""
     prompts = [word(name, number, style) for number, name in enumerate(names)]
-    pictures = draw_batch(pipe, prompts, seeds=range(len(names)), steps=steps, cfg=3.0)
+    pictures = draw_batch(pipe, prompts, seeds=range(len(names)), steps=steps, cfg=4.0)
     verdicts = judge(pictures)
     in_style = share([verdict.style == wanted for verdict in verdicts])
     right = share([verdict.subject == name for verdict, name in zip(verdicts, names)])
@@ -104,7 +104,7 @@ prompts = [word(name, number) for number, name in enumerate(known + new)]
 print(len(set(prompts)), set(prompts) & {row.caption for row in rows})
 before = examine(pipe, known + new)
 print(f"line art {before[0]:.1%}   subject {before[1]:.1%}   two-tone {before[2]:.1%}")
-show_sheet([Picture(picture, "") for picture in before[3][::2]], columns=10)
+show_sheet([Picture(picture, "") for picture in before[3][::4]], columns=8)
 # %% [markdown] lang="zh"
 # 东西和背景它都画对了，线稿却画不出来：「线稿」这个词它从来没学过。
 # %% [markdown] lang="en"
@@ -157,53 +157,55 @@ print(f"{len(weights_large) // 2} layers, {trained} of {large_count} parameters:
 # ## 4. 训练
 #
 # 每一步都一样：取一批图的潜变量，加上噪声，让 UNet 猜噪声，按猜错的多少改 A 和 B，别的都不动。图片和说明文字只编码一次，存起来反复用。
-# 下面的设置适合小可图，和夏令营的差别后面会一项一项地试。小模型的注意力层太少，所以这里给卷积和前馈层也加上 LoRA（`targets`）。
+# 下面的设置适合小可图，和夏令营的差别后面会一项一项地试。小模型的注意力层太少，所以这里给卷积和前馈层也加上 LoRA（`targets`）；
+# `rank_dropout` 每一步随机去掉三成的秩，让它少背具体的图，多学共有的画法。
 # 进度、曲线和样图边训练边更新；按「停止并保存」随时可以停，停下的地方还能接着练。
 # %% [markdown] lang="en"
 # ## 4. The training
 #
 # Every step is the same: take the latents of a batch, add noise, let the UNet guess the noise, and change A and B by how wrong it was; nothing else moves. Pictures and
 # captions are encoded once and kept. The settings suit Tiny Kolors; how they differ from the camp's is tried below, one by one. A small model has few attention layers, so the
-# convolutions and feed-forward layers get a LoRA too here (`targets`). Progress, curve and samples grow while it trains; "Stop and save" ends it at any time, and it can go on from there.
+# convolutions and feed-forward layers get a LoRA too here (`targets`); `rank_dropout` leaves out three tenths of the rank at random in each step, so that less is learnt by heart and more of
+# what the pictures have in common. Progress, curve and samples grow while it trains; "Stop and save" ends it at any time, and it can go on from there.
 # %% tags=["nbval-ignore-output"]
 from course_lib.train import fit
 from course_lib.train_config import ATTENTION, tiny_config
 
 EVERYWHERE = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
 recipe = tiny_config(
-    lora_rank=16, lora_alpha=16.0, targets=EVERYWHERE, learning_rate=2e-3, batch_size=16, steps_per_epoch=400,
-    min_snr_gamma=5.0, min_snr_form="v", random_flip=False, caption_dropout=0.0, trigger_word="线稿")
-result = fit(pipe, folder, recipe.but(sample_prompts=("一只蝴蝶，线稿，蓝色背景", "一只猫，线稿，黄色背景"), sample_every=200),
+    lora_rank=16, lora_alpha=16.0, targets=EVERYWHERE, learning_rate=2e-3, batch_size=16, steps_per_epoch=200,
+    min_snr_gamma=5.0, rank_dropout=0.3, random_flip=False, caption_dropout=0.0, trigger_word="线稿")
+result = fit(pipe, folder, recipe.but(sample_prompts=("一只蝴蝶，线稿，蓝色背景", "一只猫，线稿，黄色背景"), sample_every=100),
              output_path=WORK / "main")
 print(result)
 # %% [markdown] lang="zh"
-# ## 5. 训练之后：同样的 40 句
+# ## 5. 训练之后：同样的 64 句
 # %% [markdown] lang="en"
-# ## 5. After: the same 40 prompts
+# ## 5. After: the same 64 prompts
 # %% tags=["nbval-ignore-output"]
 after_known, after_new = examine(pipe, known), examine(pipe, new)
 for name, (in_style, right, toned, _) in (("before", before), ("known", after_known), ("new", after_new)):
     print(f"{name:7} line art {in_style:6.1%}   subject {right:6.1%}   two-tone {toned:6.1%}")
 show_sheet([Picture(picture, "") for picture in after_known[3]], columns=12)
 # %%
-assert after_known[0] >= 0.85 and after_new[0] >= 0.85, "line art"
-assert after_known[1] >= before[1] - 0.15, "subjects of the training"
-assert after_new[1] < after_known[1], "subjects never drawn in line art"
-print("line art >= 85 %, known subjects >= base - 15 points, new subjects behind them")
+assert before[0] <= 0.05 and after_known[0] >= 0.8 and after_new[0] >= 0.7, "line art"
+assert min(after_known[1], after_new[1]) >= 0.65, "subjects"
+print("the base draws no line art, the LoRA does; most subjects are recognised, drawn before or not")
 # %% [markdown] lang="zh"
-# 画风学会了：线稿的比例从几乎没有升到八成半以上，教材里有的东西换了背景照样认得出来。再看 **new**，那些从没见过线稿的东西：
+# 画风学会了：线稿的比例从几乎没有升到八成半上下，教材里有的东西换了背景，五样里有四样照样认得出来。再看 **new**，那些从没见过线稿的东西：
 # %% [markdown] lang="en"
-# The style is learnt: line art rises from almost nothing to more than 85 %, and the subjects of the training are still recognised on other grounds. Now **new**, subjects that were
-# never drawn as line art:
+# The style is learnt: line art rises from almost nothing to some 85 % or more, and four in five subjects of the training are still recognised on other grounds. Now **new**, subjects
+# that were never drawn as line art:
 # %% tags=["nbval-ignore-output"]
-show_sheet([Picture(picture, "") for picture in after_new[3]], columns=8)
+show_sheet([Picture(picture, "") for picture in after_new[3]], columns=10)
 # %% [markdown] lang="zh"
-# 画风搬过去了，形状却散了：24 张图教会了它「黑线、没有颜色」，没有教会它一只没见过的动物该怎样用黑线画。这就是**泛化**的边界，也是数据集那一课要讲的：想让它画什么，教材里就要有什么的近亲。
-# 读这一行要打个折扣：裁判认识的线稿，每样东西只有一种画法，别的画法画得再好它也常常认不出，所以 new 的 subject 偏低。
+# 没画过的东西，认得出来的也有五分之四左右：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
+# 底模能把画法和东西分开，是因为它学过同一样东西的五种画法（见[模型卡](../data/tiny_kolors/README.md)）；完整的 Kolors 见过的画法还要多得多。
+# 也看得到代价：底模画这些东西全对，现在错了一些，有的只剩几根乱线，有的还留着原来的颜色。
 # %% [markdown] lang="en"
-# The style has come along, the shapes have come apart: 24 pictures taught it "black lines, no colours", but not how an animal it never saw that way is drawn in black lines.
-# That is where **generalisation** ends, and a matter for the lesson on data sets: what you want it to draw should have near relatives in the set.
-# Read that line with care, though: the judge knows one line drawing of each subject, and often fails to name a good drawing of another hand, so subject is too low for new.
+# Of what it never drew that way about four in five are recognised as well: that is **generalisation**. What the 24 pictures taught is a way of drawing, "black lines, no colours", not 24
+# pictures; what each thing looks like the base knew before. It can keep the two apart because it has learnt each thing drawn in five ways (see its [model card](../data/tiny_kolors/README.md)); the full Kolors has seen far more.
+# The price can be seen too: the base draws all of these things right, and now some are wrong; of some a few stray lines are left, others have kept their colours.
 # %% [markdown] lang="zh"
 # ## 6. 强度：从 0 到 1.5
 #
@@ -220,7 +222,7 @@ STRENGTHS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
 by_strength = {}
 for strength in STRENGTHS:
     set_strength(pipe.unet, strength)
-    by_strength[strength] = examine(pipe, [*known[::3], *new[::2]], steps=10)
+    by_strength[strength] = examine(pipe, [*known[::3], *new[::5]], steps=10)
 names = ("line art", "subject", "two-tone")
 plot({name: (STRENGTHS, [by_strength[strength][number] for strength in STRENGTHS]) for number, name in enumerate(names)}, "strength", "share")
 # %% tags=["nbval-ignore-output"]
@@ -287,9 +289,9 @@ def write_subset(name, count=24, text=None):
 
 def measure(pipe):
     """Return style, known and new subjects, and forgetting, with few prompts and steps."""
-    style, _, _, pictures = examine(pipe, [*known[::3], *new[::2]], steps=10)
-    hits = [verdict.subject == name for verdict, name in zip(judge(pictures), [*known[::3], *new[::2]])]
-    cartoons, right, _, _ = examine(pipe, new[::2], style="卡通风格", wanted="noto", steps=10)
+    style, _, _, pictures = examine(pipe, [*known[::3], *new[::5]], steps=10)
+    hits = [verdict.subject == name for verdict, name in zip(judge(pictures), [*known[::3], *new[::5]])]
+    cartoons, right, _, _ = examine(pipe, new[::5], style="卡通风格", wanted="noto", steps=10)
     return style, share(hits[:8]), share(hits[8:]), 1 - min(cartoons, right)
 
 
@@ -325,7 +327,7 @@ def try_all(table):
 try_all({"as it is": {}, "attention": {"targets": ATTENTION},
          "rank 2": {"lora_rank": 2, "lora_alpha": alpha / 8}, "rank 64": {"lora_rank": 64, "lora_alpha": alpha * 4}})
 # %% tags=["nbval-ignore-output"]
-try_all({"alpha / 8": {"lora_alpha": alpha / 8}, "rate / 10": {"learning_rate": rate / 10}, "rate x 10": {"learning_rate": rate * 10},
+try_all({"no dropout": {"rank_dropout": 0.0}, "alpha / 8": {"lora_alpha": alpha / 8}, "rate / 10": {"learning_rate": rate / 10}, "rate x 10": {"learning_rate": rate * 10},
          "15 steps": {"steps_per_epoch": 15}, "batch 2": {"batch_size": 2}})
 # %% tags=["nbval-ignore-output"]
 cartoons = tuple(word(name, number, "卡通风格") for number, name in enumerate(new))
