@@ -266,8 +266,6 @@ import csv
 import time
 from pathlib import Path
 
-import torch
-
 from course_lib.footprint import count_training, read_configs
 from course_lib.train import train
 
