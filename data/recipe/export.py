@@ -26,6 +26,7 @@ from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen first
 CARDS = HERE / "cards"  # the texts of the model cards, their figures left open
 CARD = "card"  # folder of the model folder with the scores, the contact sheet and the curve
 SCORED_BATCH = 50
+DRAWN = tuple(style for style in emoji.BASE_STYLES if style not in emoji.RENDERED)  # cartoon and flat, as they were drawn
 
 
 def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, model: torch.nn.ModuleDict, folder: Path) -> None:
@@ -71,21 +72,21 @@ def write_prompt(subject: str, style: str, ground: str, language: str, rng: rand
     return f"a {rng.choice(row['en'])}, {style_word}, {ground_word} background"
 
 
-def choose_prompts(count: int, seed: int = 7) -> list[tuple[str, str, emoji.Named]]:
-    """Choose prompts over all subjects, grounds and base styles -> (language, prompt, what it names)."""
+def choose_prompts(count: int, styles: tuple[str, ...], seed: int = 7) -> list[tuple[str, str, emoji.Named]]:
+    """Choose prompts over all subjects, grounds and these styles -> (language, prompt, what it names)."""
     rng = random.Random(f"{seed} prompts")
     chosen = []
     for number in range(count):
-        named = emoji.Named(rng.choice(list(emoji.subjects())), rng.choice(emoji.BASE_STYLES),
-                            rng.choice(list(emoji.GROUNDS)))
+        named = emoji.Named(rng.choice(list(emoji.subjects())), rng.choice(styles), rng.choice(list(emoji.GROUNDS)))
         language = ("zh", "en")[number % 2]
         chosen.append((language, write_prompt(named.subject, named.style, named.ground, language, rng), named))
     return chosen
 
 
-def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps: int = 25) -> dict[str, float]:
+def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps: int = 25,
+                styles: tuple[str, ...] = DRAWN) -> dict[str, float]:
     """Draw `count` prompts with fixed seeds -> shares (0 to 1) of what the judge, and the border pixels, find right."""
-    prompts = choose_prompts(count)
+    prompts = choose_prompts(count, styles)
     pictures = []
     for start in range(0, count, SCORED_BATCH):
         part = [prompt for _, prompt, _ in prompts[start:start + SCORED_BATCH]]
@@ -133,7 +134,8 @@ def write_card(pipe: KolorsPipeline, runs: Path, folder: Path) -> dict[str, dict
     """Measure the exported model, put scores, contact sheet, curve and logs in its card folder, renew the manifest."""
     card = folder / CARD
     card.mkdir(exist_ok=True)
-    scores = {"cfg 5": score_model(pipe), "cfg 1": score_model(pipe, cfg=1.0)}
+    scores = {"cfg 5": score_model(pipe), "cfg 1": score_model(pipe, cfg=1.0),
+              "five styles": score_model(pipe, styles=emoji.BASE_STYLES)}
     (card / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     draw_sheet(pipe).quantize(256).save(card / "contact_sheet.png", optimize=True)
     draw_curve(runs, card / "curve.png")
