@@ -92,7 +92,7 @@ def share(hits):
 def examine(pipe, names, style="线稿", wanted="lineart", steps=20):
     """Draw each subject in a style, and return the shares of pictures in the style, with their subject, and in two tones, and the pictures."""
     prompts = [word(name, number, style) for number, name in enumerate(names)]
-    pictures = draw_batch(pipe, prompts, seeds=range(len(names)), steps=steps, cfg=4.0)
+    pictures = draw_batch(pipe, prompts, seeds=range(len(names)), steps=steps, cfg=7.0)
     verdicts = judge(pictures)
     in_style = share([verdict.style == wanted for verdict in verdicts])
     right = share([verdict.subject == name for verdict, name in zip(verdicts, names)])
@@ -158,7 +158,7 @@ print(f"{len(weights_large) // 2} layers, {trained} of {large_count} parameters:
 #
 # 每一步都一样：取一批图的潜变量，加上噪声，让 UNet 猜噪声，按猜错的多少改 A 和 B，别的都不动。图片和说明文字只编码一次，存起来反复用。
 # 下面的设置适合小可图，和夏令营的差别后面会一项一项地试。小模型的注意力层太少，所以这里给卷积和前馈层也加上 LoRA（`targets`）；
-# `rank_dropout` 每一步随机去掉三成的秩，让它少背具体的图，多学共有的画法。
+# `rank_dropout` 每一步随机去掉三成的秩，让它少背具体的图，多学共有的画法；`caption_dropout` 让五分之一的说明空着，画风就不全系在说明上。这两项值多少，第 7 节量。
 # 进度、曲线和样图边训练边更新；按「停止并保存」随时可以停，停下的地方还能接着练。
 # %% [markdown] lang="en"
 # ## 4. The training
@@ -166,16 +166,17 @@ print(f"{len(weights_large) // 2} layers, {trained} of {large_count} parameters:
 # Every step is the same: take the latents of a batch, add noise, let the UNet guess the noise, and change A and B by how wrong it was; nothing else moves. Pictures and
 # captions are encoded once and kept. The settings suit Tiny Kolors; how they differ from the camp's is tried below, one by one. A small model has few attention layers, so the
 # convolutions and feed-forward layers get a LoRA too here (`targets`); `rank_dropout` leaves out three tenths of the rank at random in each step, so that less is learnt by heart and more of
-# what the pictures have in common. Progress, curve and samples grow while it trains; "Stop and save" ends it at any time, and it can go on from there.
+# what the pictures have in common; `caption_dropout` leaves one caption in five empty, so that the style does not hang on captions alone. What the two are
+# worth is measured in section 7. Progress, curve and samples grow while it trains; "Stop and save" ends it at any time, and it can go on from there.
 # %% tags=["nbval-ignore-output"]
 from course_lib.train import fit
 from course_lib.train_config import ATTENTION, tiny_config
 
 EVERYWHERE = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
 recipe = tiny_config(
-    lora_rank=16, lora_alpha=16.0, targets=EVERYWHERE, learning_rate=2e-3, batch_size=16, steps_per_epoch=200,
-    min_snr_gamma=5.0, rank_dropout=0.3, random_flip=False, caption_dropout=0.0, trigger_word="线稿")
-result = fit(pipe, folder, recipe.but(sample_prompts=("一只蝴蝶，线稿，蓝色背景", "一只猫，线稿，黄色背景"), sample_every=100),
+    lora_rank=16, lora_alpha=16.0, targets=EVERYWHERE, learning_rate=2e-3, batch_size=16, steps_per_epoch=300,
+    min_snr_gamma=5.0, rank_dropout=0.3, random_flip=False, caption_dropout=0.2, trigger_word="线稿")
+result = fit(pipe, folder, recipe.but(sample_prompts=("一只蝴蝶，线稿，蓝色背景", "一只猫，线稿，黄色背景"), sample_every=150),
              output_path=WORK / "main")
 print(result)
 # %% [markdown] lang="zh"
@@ -188,18 +189,18 @@ for name, (in_style, right, toned, _) in (("before", before), ("known", after_kn
     print(f"{name:7} line art {in_style:6.1%}   subject {right:6.1%}   two-tone {toned:6.1%}")
 show_sheet([Picture(picture, "") for picture in after_known[3]], columns=12)
 # %%
-assert before[0] <= 0.05 and after_known[0] >= 0.8 and after_new[0] >= 0.7, "line art"
-assert min(after_known[1], after_new[1]) >= 0.65, "subjects"
+assert before[0] <= 0.05 and min(after_known[0], after_new[0]) >= 0.8, "line art"
+assert after_known[1] >= before[1] - 0.15 and after_new[1] >= before[1] - 0.25, "subjects"
 print("the base draws no line art, the LoRA does; most subjects are recognised, drawn before or not")
 # %% [markdown] lang="zh"
-# 画风学会了：线稿的比例从几乎没有升到八成半上下，教材里有的东西换了背景，五样里有四样照样认得出来。再看 **new**，那些从没见过线稿的东西：
+# 画风学会了：线稿的比例从几乎没有升到九成上下，教材里有的东西换了背景，几乎样样认得出来。再看 **new**，那些从没见过线稿的东西：
 # %% [markdown] lang="en"
-# The style is learnt: line art rises from almost nothing to some 85 % or more, and four in five subjects of the training are still recognised on other grounds. Now **new**, subjects
+# The style is learnt: line art rises from almost nothing to some 90 % or more, and nearly every subject of the training is still recognised on another ground. Now **new**, subjects
 # that were never drawn as line art:
 # %% tags=["nbval-ignore-output"]
 show_sheet([Picture(picture, "") for picture in after_new[3]], columns=10)
 # %% [markdown] lang="zh"
-# 没画过的东西，认得出来的也有五分之四左右：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
+# 没画过的东西，认得出来的也有八成上下：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
 # 底模能把画法和东西分开，是因为它学过同一样东西的五种画法（见[模型卡](../data/tiny_kolors/README.md)）；完整的 Kolors 见过的画法还要多得多。
 # 也看得到代价：底模画这些东西全对，现在错了一些，有的只剩几根乱线，有的还留着原来的颜色。
 # %% [markdown] lang="en"
@@ -325,7 +326,7 @@ def try_all(table):
 try_all({"as it is": {}, "attention": {"targets": ATTENTION},
          "rank 2": {"lora_rank": 2, "lora_alpha": alpha / 8}, "rank 64": {"lora_rank": 64, "lora_alpha": alpha * 4}})
 # %% tags=["nbval-ignore-output"]
-try_all({"no dropout": {"rank_dropout": 0.0}, "alpha / 8": {"lora_alpha": alpha / 8}, "rate / 10": {"learning_rate": rate / 10}, "rate x 10": {"learning_rate": rate * 10},
+try_all({"no dropout": {"rank_dropout": 0.0, "caption_dropout": 0.0}, "alpha / 8": {"lora_alpha": alpha / 8}, "rate / 10": {"learning_rate": rate / 10}, "rate x 10": {"learning_rate": rate * 10},
          "15 steps": {"steps_per_epoch": 15}, "batch 2": {"batch_size": 2}})
 # %% tags=["nbval-ignore-output"]
 cartoons = tuple(word(name, number, "卡通风格") for number, name in enumerate(new))
