@@ -227,7 +227,7 @@ for strength in STRENGTHS:
 names = ("line art", "subject", "two-tone")
 plot({name: (STRENGTHS, [by_strength[strength][number] for strength in STRENGTHS]) for number, name in enumerate(names)}, "strength", "share")
 # %% tags=["nbval-ignore-output"]
-show_sheet([Picture(by_strength[strength][3][number], "") for number in (1, 3, 12) for strength in STRENGTHS], columns=7)
+show_sheet([Picture(by_strength[strength][3][number], "") for number in (1, 12) for strength in STRENGTHS], columns=7)
 # %%
 assert by_strength[0][0] < 0.2 < by_strength[1][0] and by_strength[1.5][1] < by_strength[0][1]
 print("the style comes with the strength, the subjects go with it")
