@@ -198,7 +198,7 @@ print("the base draws no line art, the LoRA does; most subjects are recognised, 
 # The style is learnt: line art rises from almost nothing to some 90 % or more, and nearly every subject of the training is still recognised on another ground. Now **new**, subjects
 # that were never drawn as line art:
 # %% tags=["nbval-ignore-output"]
-show_sheet([Picture(picture, "") for picture in after_new[3]], columns=10)
+show_sheet([Picture(picture, "") for picture in after_new[3][:30]], columns=10)
 # %% [markdown] lang="zh"
 # 没画过的东西，认得出来的也有八成上下：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
 # 底模能把画法和东西分开，是因为它学过同一样东西的五种画法（见[模型卡](../data/tiny_kolors/README.md)）；完整的 Kolors 见过的画法还要多得多。
@@ -254,12 +254,12 @@ slider
 # %% [markdown] lang="zh"
 # ## 7. 参数表：一项一项地试
 #
-# 夏令营的参数表就是一串数。下面每一行只改一项，用同样少的步数（30 步，每步 8 张）各训练一个小 LoRA，量七样：画风（line art）、教材里的东西（known）、没见过线稿的东西（new）、
+# 夏令营的参数表就是一串数。下面每一行只改一项，用同样少的步数（50 步，每步 8 张）各训练一个小 LoRA，量七样：画风（line art）、教材里的东西（known）、没见过线稿的东西（new）、
 # **遗忘**（forget：不要线稿、要卡通时，还画得出卡通和正确的东西吗，越低越好）、参数个数、训练要的内存（逐层数出来的：UNet、要训练的参数和一批图的中间结果）、时间（只算训练的那些步）。时间随机器而变，先猜再看。
 # %% [markdown] lang="en"
 # ## 7. The table of parameters, one line at a time
 #
-# The camp's table is a row of numbers. Each line below changes one of them and trains a small LoRA for the same few steps (30 of 8 pictures), and measures seven things: the style (line art), subjects of
+# The camp's table is a row of numbers. Each line below changes one of them and trains a small LoRA for the same few steps (50 of 8 pictures), and measures seven things: the style (line art), subjects of
 # the training (known), subjects never seen in line art (new), **forgetting** (forget: asked for a cartoon instead, how many pictures are no cartoon or not their subject;
 # lower is better), parameters, the memory of the training (counted layer by layer: the UNet, what is trained, and what a batch keeps in between), and seconds (of the steps alone; they differ between machines). Guess before you look.
 # %% tags=["nbval-ignore-output"]
@@ -270,7 +270,7 @@ from pathlib import Path
 from course_lib.footprint import count_training, read_configs
 from course_lib.train import train
 
-STEPS = 30
+STEPS = 50
 config = read_configs(Path(pipe.name_or_path))["unet"]
 side = pipe.unet.config.sample_size  # of the latents: 16 for 64 px
 
@@ -333,7 +333,7 @@ cartoons = tuple(word(name, number, "卡通风格") for number, name in enumerat
 try_all({"32 px": {"height": 32, "width": 32}, "one word": {"data": one_word}, "6 pictures": {"data": six},
          "prior": {"prior_weight": 1.0, "prior_prompts": cartoons}})
 # %% [markdown] lang="zh"
-# 怎么读这张表（30 步只是个开头，每次训练也有十来个百分点的偶然，只看大的差别）：
+# 怎么读这张表（50 步只是个开头，每次训练也有十来个百分点的偶然，只看大的差别）：
 #
 # - **学习率**最要紧。大十倍，东西全毁了（known、new 接近 0）；小十倍，画风还没来，东西倒是全对。两头之间，画风和东西此消彼长。
 # - **alpha** 要和 rank 一起看，起作用的是 alpha/rank：缩小八倍，画风来得慢，东西保得好。夏令营的 4/16 = 0.25 属于温和的一边。
@@ -343,7 +343,7 @@ try_all({"32 px": {"height": 32, "width": 32}, "one word": {"data": one_word}, "
 # - **one word**：给所有图写同一个词（夏令营给每张图都写「二次元」），画风来得慢得多，因为提示词里的东西从没和线稿一起出现过。**32 px**：用小图训练、64 px 画图，尺寸不配套，画风也打折扣。
 # - **prior** 同时让它复习原来的卡通画（先验保持）：forget 降到最低，代价是每一步要多看一倍的图，画风也来得慢。
 # %% [markdown] lang="en"
-# How to read the table (30 steps are a beginning, and each training is some ten points of luck, so look at large differences only):
+# How to read the table (50 steps are a beginning, and each training is some ten points of luck, so look at large differences only):
 #
 # - **learning rate** matters most. Ten times as high ruins the subjects (known and new near 0); at a tenth the style has not come yet and every subject is right. In between, style and subjects trade places.
 # - **alpha** is read together with rank, for what acts is alpha/rank: an eighth brings the style slowly and keeps the subjects. The camp's 4/16 = 0.25 is on the mild side.
