@@ -200,13 +200,13 @@ print("the base draws no line art, the LoRA does; most subjects are recognised, 
 # %% tags=["nbval-ignore-output"]
 show_sheet([Picture(picture, "") for picture in after_new[3][:30]], columns=10)
 # %% [markdown] lang="zh"
-# 没画过的东西，认得出来的也有八成上下：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
+# 没画过的东西，认得出来的也有八九成：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
 # 底模能把画法和东西分开，是因为它学过同一样东西的五种画法（见[模型卡](../data/tiny_kolors/README.md)）；完整的 Kolors 见过的画法还要多得多。
-# 也看得到代价：底模画这些东西全对，现在错了一些，有的只剩几根乱线，有的还留着原来的颜色。
+# 也看得到代价：认不出来的比底模多了一些，有的只剩几根乱线；线条里面还常常留着一点原来的颜色，所以 two-tone 比 line art 低得多。
 # %% [markdown] lang="en"
-# Of what it never drew that way about four in five are recognised as well: that is **generalisation**. What the 24 pictures taught is a way of drawing, "black lines, no colours", not 24
+# Of what it never drew that way more than four in five are recognised as well: that is **generalisation**. What the 24 pictures taught is a way of drawing, "black lines, no colours", not 24
 # pictures; what each thing looks like the base knew before. It can keep the two apart because it has learnt each thing drawn in five ways (see its [model card](../data/tiny_kolors/README.md)); the full Kolors has seen far more.
-# The price can be seen too: the base draws all of these things right, and now some are wrong; of some a few stray lines are left, others have kept their colours.
+# The price can be seen too: a few more than with the base cannot be recognised, and of some only stray lines are left; inside the lines a tint of the old colours often stays, which is why two-tone is far below line art.
 # %% [markdown] lang="zh"
 # ## 6. 强度：从 0 到 1.5
 #
@@ -390,13 +390,13 @@ print(f"gradient checkpointing {again / plain:.2f}   16 bits {half / plain:.2f}"
 # %% [markdown] lang="zh"
 # ## 9. 练多久才够：过拟合从哪里开始
 #
-# 用没训练过的 8 张线稿（`validation`）算同样的损失，噪声和噪声强度每次都一样。训练损失一直往下走，验证损失先降，三十来步以后就不再降了：从那里起，多练的只是背下这 24 张图。
+# 用没训练过的 8 张线稿（`validation`）算同样的损失，噪声和噪声强度每次都一样。训练损失一直往下走，验证损失先降，六十来步以后就不再降了：从那里起，多练的只是背下这 24 张图。
 # `patience` 会在验证损失不再下降时自动停。
 # %% [markdown] lang="en"
 # ## 9. How long is enough: where overfitting begins
 #
 # Compute the same loss on the eight drawings that are not trained on (`validation`), with the same noise and noise levels each time. The training's loss keeps falling; that of
-# the validation falls at first, and after some thirty steps no longer: from there on more training only learns these 24 pictures by heart. `patience` ends a training when the validation gains no more.
+# the validation falls at first, and after some sixty steps no longer: from there on more training only learns these 24 pictures by heart. `patience` ends a training when the validation gains no more.
 # %% tags=["nbval-ignore-output"]
 remove_lora(pipe.unet)
 watched = list(train(pipe, folder, recipe.but(steps_per_epoch=100, batch_size=8, validation_every=10), say=quiet))

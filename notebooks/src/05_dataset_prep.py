@@ -282,9 +282,12 @@ from course_lib.judge import judge
 from course_lib.lora import remove_lora
 from course_lib.pipeline import load
 from course_lib.train import TrainConfig, train
+from course_lib.train_config import ATTENTION
 
 pipe = load("tiny")
-config = TrainConfig(lora_alpha=16.0, batch_size=8, steps_per_epoch=70, learning_rate=3e-3, caption_dropout=0.1)
+everywhere = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
+config = TrainConfig(
+    lora_alpha=16.0, targets=everywhere, batch_size=8, steps_per_epoch=70, learning_rate=5e-3, min_snr_gamma=5.0, caption_dropout=0.1)
 
 
 def take_exam(name, subjects=EXAM):
@@ -328,12 +331,12 @@ sheet += measure("48 pictures", WORK / "set48")
 show_sheet([picture for number, picture in enumerate(sheet) if number % 6 < 3], columns=3)
 # %% [markdown] lang="zh"
 # 从上到下是：不用 LoRA、6、12、24、48 张。
-# 6 张就学到了一半的画法，24 张明显更多，48 张却没有更好：步数不变，图多了，每张看到的次数就少了。所以「越多越好」要步数跟着加才成立；
-# 同样的训练时间，二十来张就够了。再看 `subject`：不用 LoRA 时样样画得对，用了以后都降了一截，这是学风格的代价，第 4 课讲怎么减轻。
+# 6 张就学到了大半的画法，12 张再多一点，24 张、48 张却没有更多：步数不变，图多了，每张看到的次数就少了。所以「越多越好」要步数跟着加才成立；
+# 同样的训练时间，一二十张就够了。再看 `subject`：不用 LoRA 时样样画得对，用了以后都降了一截，这是学风格的代价，第 4 课讲怎么减轻。
 # %% [markdown] lang="en"
 # From top to bottom: no LoRA, 6, 12, 24, 48 pictures.
-# Six pictures bring half of the style, 24 clearly more, and 48 no more than that: with the same number of steps, each of many pictures is seen less often. "The more the better" holds only where
-# steps grow too; for one and the same time of training some two dozen are enough. See `subject` as well: without a LoRA everything is right, with any it falls. That is the price of a style,
+# Six pictures bring more than half of the style, 12 a little more, and 24 or 48 no more than that: with the same number of steps, each of many pictures is seen less often. "The more the better" holds only where
+# steps grow too; for one and the same time of training one or two dozen are enough. See `subject` as well: without a LoRA everything is right, with any it falls. That is the price of a style,
 # and lesson 4 shows how to lower it.
 # %% [markdown] lang="zh"
 # ## 7. 量一量：说明、增强、清理各值多少？
@@ -361,13 +364,13 @@ show_sheet(captions, columns=6)
 # %% [markdown] lang="zh"
 # 从上到下：好说明、一个词、调换过的说明。好说明的成绩在第 6 节（24, known subjects）。
 #
-# 全写一个词的那份，`style` 是 0：LoRA 只把画法和「线稿」这一句连在了一起，换成完整的句子就不起作用了。所以一个词不够，除非以后画图也只写这一个词。
-# 调换过的那份，画法照样学到了，画对的东西却只剩一半，背景也开始出错：错的说明它也认认真真地学了。
+# 全写一个词的那份，`style` 几乎是 0：LoRA 只把画法和「线稿」这一句连在了一起，换成完整的句子就不起作用了。所以一个词不够，除非以后画图也只写这一个词。
+# 调换过的那份，画法照样学到大半，画对的东西却只剩一小半：错的说明它也认认真真地学了。
 # %% [markdown] lang="en"
 # From top to bottom: good captions, one word, swapped captions. The numbers of the good ones stand in section 6 (24, known subjects).
 #
-# With one word for all, `style` is 0: the LoRA has tied the way of drawing to that one word alone, and with a whole sentence it does nothing. So one word is not enough, unless prompts will be that one word too.
-# With swapped captions the style is learnt as well, but only half as many subjects are right, and grounds begin to be wrong: false captions are learnt just as earnestly.
+# With one word for all, `style` is nearly 0: the LoRA has tied the way of drawing to that one word alone, and with a whole sentence it does nothing. So one word is not enough, unless prompts will be that one word too.
+# With swapped captions most of the style is learnt as well, but far fewer subjects are right: false captions are learnt just as earnestly.
 # %% [markdown] lang="zh"
 # **增强。**图太少时，转一点、镜像、缩放、改颜色，可以变出更多张。但说明必须还是真话：写着「左边」的不能镜像，有字的不能镜像，写着颜色的不能改亮度。`augment` 会读说明；做过什么都记在
 # `augmentation.jsonl` 里。验证集不增强。
