@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -26,6 +27,7 @@ from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen first
 CARDS = HERE / "cards"  # the texts of the model cards, their figures left open
 CARD = "card"  # folder of the model folder with the scores, the contact sheet and the curve
 SCORED_BATCH = 50
+SAME = 1.0  # mean difference of 255 under which two pictures are one to any eye; the nearest others differ by 1.5
 DRAWN = tuple(style for style in emoji.BASE_STYLES if style not in emoji.RENDERED)  # cartoon and flat, as they were drawn
 
 
@@ -83,6 +85,14 @@ def choose_prompts(count: int, styles: tuple[str, ...], seed: int = 7) -> list[t
     return chosen
 
 
+@cache
+def same_styles(subject: str, style: str) -> set[str]:
+    """Name the styles in which this subject's picture is the same, `style` among them (a star is its colour block)."""
+    pictures = {name: np.asarray(emoji.compose(emoji.Scene(subject, name, "grey", 56, 4, 4, False)), dtype=float)
+                for name in emoji.BASE_STYLES}
+    return {name for name, picture in pictures.items() if np.abs(picture - pictures[style]).mean() < SAME}
+
+
 def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps: int = 25,
                 styles: tuple[str, ...] = DRAWN) -> dict[str, float]:
     """Draw `count` prompts with fixed seeds -> shares (0 to 1) of what the judge, and the border pixels, find right."""
@@ -92,10 +102,11 @@ def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps:
         part = [prompt for _, prompt, _ in prompts[start:start + SCORED_BATCH]]
         pictures += draw_batch(pipe, part, seeds=range(start, start + len(part)), steps=steps, cfg=cfg)
     verdicts = judge(pictures)
-    hits = {"subject": [], "style": [], "ground": [], "ground_by_border": []}
+    hits = {"subject": [], "style": [], "style_or_same": [], "ground": [], "ground_by_border": []}
     for (_, _, named), verdict, picture in zip(prompts, verdicts, pictures):
         for part in ("subject", "style", "ground"):
             hits[part].append(getattr(verdict, part) == getattr(named, part))
+        hits["style_or_same"].append(verdict.style in same_styles(named.subject, named.style))
         hits["ground_by_border"].append(border_ground(picture) == named.ground)
     scores = {part: round(float(np.mean(values)), 4) for part, values in hits.items()}
     for language in ("zh", "en"):
