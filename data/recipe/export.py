@@ -28,7 +28,7 @@ CARDS = HERE / "cards"  # the texts of the model cards, their figures left open
 CARD = "card"  # folder of the model folder with the scores, the contact sheet and the curve
 SCORED_BATCH = 50
 SAME = 1.0  # mean difference of 255 under which two pictures are one to any eye; the nearest others differ by 1.5
-DRAWN = tuple(style for style in emoji.BASE_STYLES if style not in emoji.RENDERED)  # cartoon and flat, as they were drawn
+DRAWN = tuple(style for style in emoji.BASE_STYLES if style not in emoji.RENDERED)  # cartoon and flat, as drawn
 
 
 def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, model: torch.nn.ModuleDict, folder: Path) -> None:
