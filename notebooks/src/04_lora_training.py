@@ -335,9 +335,9 @@ try_all({"32 px": {"height": 32, "width": 32}, "one word": {"data": one_word}, "
 # %% [markdown] lang="zh"
 # 怎么读这张表（50 步只是个开头；known、new、forget 各只有 8 张图，一张就是 12 个百分点，所以只看大的差别）：
 #
-# - **学习率**最要紧。大十倍，东西全毁了（known、new 都是 0）；小十倍，画风还没来，东西倒是全对。两头之间，画风和东西此消彼长。
+# - **学习率**最要紧。大十倍，东西全毁了（known、new 几乎是 0）；小十倍，画风还没来，东西倒是全对。两头之间，画风和东西此消彼长。
 # - **alpha** 要和 rank 一起看，起作用的是 alpha/rank：缩小八倍，画风来得慢，东西保得好。夏令营的 4/16 = 0.25 属于温和的一边。
-# - **rank**：从 2 到 64，参数差三十多倍，画风从三成到近七成，rank 16 是一半；画风更足的 rank 64，忘得也更多。
+# - **rank**：从 2 到 64，参数差三十多倍，画风从三成到六成多，rank 16 是一半；画风更足的 rank 64，忘得也更多。
 # - **attention**（营里的做法，只改注意力）：参数只有四分之一，步数这么少时画风差不多。
 # - **no dropout**：步数这么少，还看不出 `rank_dropout` 和 `caption_dropout` 的差别。想知道练久了怎样，把 `recipe` 里的这两项改成 0，从第 4 节再跑一遍，比一比 known 和 new。
 # - **步数、批量、张数**：15 步有三成画风；每步只看 2 张，画风少一些，内存也少一半。只有 6 张图，这里画风只有两成；第 5 课换一套设置，专门量张数。
@@ -346,9 +346,9 @@ try_all({"32 px": {"height": 32, "width": 32}, "one word": {"data": one_word}, "
 # %% [markdown] lang="en"
 # How to read the table (50 steps are a beginning; known, new and forget are eight pictures each, and one is 12 points, so look at large differences only):
 #
-# - **learning rate** matters most. Ten times as high ruins the subjects (known and new are 0); at a tenth the style has not come yet and every subject is right. In between, style and subjects trade places.
+# - **learning rate** matters most. Ten times as high ruins the subjects (known and new are near 0); at a tenth the style has not come yet and every subject is right. In between, style and subjects trade places.
 # - **alpha** is read together with rank, for what acts is alpha/rank: an eighth brings the style slowly and keeps the subjects. The camp's 4/16 = 0.25 is on the mild side.
-# - **rank**: from 2 to 64 there are thirty times the parameters, and the style goes from three tenths to nearly seven, with half of it at 16; rank 64, with more of the style, forgets more.
+# - **rank**: from 2 to 64 there are thirty times the parameters, and the style goes from three tenths to over six, with half of it at 16; rank 64, with more of the style, forgets more.
 # - **attention** (the camp's way, attention layers only): a quarter of the parameters, and about as much style after so few steps.
 # - **no dropout**: after so few steps `rank_dropout` and `caption_dropout` make no difference to be seen. For a longer training set both to 0 in `recipe`, run from section 4 again, and compare known and new.
 # - **steps, batch, number of pictures**: 15 steps bring three tenths of the style; 2 pictures a step bring less of it than 8, in half the memory. With six pictures there are two tenths here; lesson 5, with other settings, is about their number.
