@@ -1,4 +1,4 @@
-"""The pictures that Tiny Kolors has learnt: 64 subjects, four styles, ten ground colours, composed by rule.
+"""The pictures that Tiny Kolors has learnt: 64 subjects, five styles (and two kept back), ten grounds, by rule.
 
 Because every picture is composed by rule, what it shows is known exactly: that is how lessons can score a model.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from PIL import Image, ImageFilter
+from PIL import Image, ImageChops, ImageFilter, ImageStat
 
 from course_lib.messages import language
 
@@ -24,10 +24,17 @@ STYLES = {
     "flat": (("扁平风格", "扁平"), ("flat style", "flat")),
     "3d": (("立体风格", "立体"), ("3D style", "3D")),
     "lineart": (("线稿", "线描"), ("line art", "line drawing")),
+    "lines": (("彩线风格", "彩线"), ("coloured lines", "colored lines")),
+    "mono": (("灰白风格", "灰白"), ("monochrome",)),
+    "block": (("色块风格", "色块"), ("colour block", "color block")),
 }
 OUTLINE = 2  # px of dark line around a cartoon's subject; it tells cartoon from flat at a glance, even at 64 px
 OUTLINE_COLOUR = (38, 32, 40)
-BASE_STYLES = ("noto", "flat")  # what the base model was trained on; the other two are left for LoRA lessons
+# What the base model was trained on; 3d and lineart are left for LoRA lessons. A model that knows one subject in
+# several renderings has learnt that they can be changed alone: only then does a new one reach subjects it never showed.
+BASE_STYLES = ("noto", "flat", "lines", "mono", "block")
+RENDERED = ("lines", "mono", "block")  # by rule, from the flat picture
+EDGE = 40  # least difference of two neighbouring pixels, of 255, that is drawn as a line
 
 # ground -> its words in a caption, zh then en, and its colour (sRGB, 0-255); the first of each is the usual one
 GROUNDS = {
@@ -69,8 +76,46 @@ def subjects() -> dict[str, dict]:
 @cache
 def subject_picture(subject: str, style: str, size: int = 128) -> Image.Image:
     """Return one subject in one style, RGBA, size x size px, transparent around it."""
+    if style in RENDERED:
+        return render(subject_picture(subject, "flat", size), subject_picture(subject, "flat", 2 * size), style)
     picture = Image.open(FOLDER / style / f"{subject}.png").convert("RGBA")
     return picture if picture.width == size else picture.resize((size, size), Image.Resampling.LANCZOS)
+
+
+def render(picture: Image.Image, larger: Image.Image, style: str) -> Image.Image:
+    """Render an RGBA picture in a style of `RENDERED`; larger is the same at twice its size."""
+    alpha = picture.getchannel("A")
+    if style == "mono":
+        return Image.merge("LA", (picture.convert("L"), alpha)).convert("RGBA")
+    mean = mean_colour(picture)
+    if style == "block":
+        return fill(mean, alpha)
+    inside = Image.alpha_composite(Image.new("RGBA", picture.size, mean), picture).filter(ImageFilter.MinFilter(3))
+    inside.putalpha(trace(larger))
+    return inside
+
+
+def mean_colour(picture: Image.Image) -> tuple[int, int, int]:
+    """Return the mean colour (sRGB, 0-255) of what an RGBA picture shows, its transparent part left out."""
+    return tuple(round(mean) for mean in ImageStat.Stat(picture.convert("RGB"), picture.getchannel("A")).mean)
+
+
+def fill(colour: tuple[int, int, int], alpha: Image.Image) -> Image.Image:
+    """Return a picture of one colour with this alpha, RGBA."""
+    filled = Image.new("RGBA", alpha.size, colour)
+    filled.putalpha(alpha)
+    return filled
+
+
+def trace(larger: Image.Image) -> Image.Image:
+    """Return the lines between an RGBA picture's colours and around it, as an alpha channel of half its size."""
+    on_grey = Image.alpha_composite(Image.new("RGBA", larger.size, (128, 128, 128)), larger).convert("RGB")
+    edges = Image.new("L", larger.size)
+    for channel in (*on_grey.split(), larger.getchannel("A")):
+        step = ImageChops.subtract(channel.filter(ImageFilter.MaxFilter(3)), channel.filter(ImageFilter.MinFilter(3)))
+        edges = ImageChops.lighter(edges, step)
+    edges = edges.point(lambda step: 255 * (step > EDGE)).filter(ImageFilter.MaxFilter(3))
+    return edges.resize((larger.width // 2, larger.height // 2), Image.Resampling.BOX)
 
 
 def outline(subject: Image.Image) -> Image.Image:

@@ -1,7 +1,7 @@
 """The judge: a small classifier that says which subject, style and ground colour a picture shows, and how sure it is.
 
 It turns the lessons' claims into numbers: prompt adherence, style score, diversity. Its own accuracy stands in its
-card, data/judge/README.md. It knows only the 64 subjects, four styles and ten grounds of `course_lib.emoji`.
+card, data/judge/README.md. It knows only the 64 subjects, seven styles and ten grounds of `course_lib.emoji`.
 """
 
 from collections.abc import Sequence

@@ -40,10 +40,6 @@ class Condition:
     pooled: Tensor
     bias: Tensor | None = None
 
-    def first(self, count: int) -> "Condition":
-        """Return the first texts of the batch."""
-        return Condition(self.states[:count], self.pooled[:count], None if self.bias is None else self.bias[:count])
-
 
 _encoded: WeakKeyDictionary[torch.nn.Module, dict[str, Encoded]] = WeakKeyDictionary()  # goes with its model
 

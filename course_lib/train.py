@@ -21,7 +21,7 @@ from course_lib.train_config import TrainConfig as TrainConfig
 from course_lib.train_config import check_config, rate_factor, tiny_config
 from course_lib.train_data import Order, Say, prepare
 from course_lib.train_data import read_set as read_set
-from course_lib.train_loss import draw_batch, make_generator, name_others, noise_loss
+from course_lib.train_loss import draw_batch, make_generator, noise_loss
 from course_lib.train_processes import Processes
 from course_lib.train_record import StepRecord
 from course_lib.train_run import Run
@@ -127,9 +127,8 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
                 generator = make_generator(config.seed, number, share)
                 chosen = [examples[each] for each in order.batch(number)]
                 batch = draw_batch(pipe, chosen, data.empty, config, generator)
-                others = name_others(pipe, batch, chosen, generator)
                 with run.autocast():
-                    loss, wrong = noise_loss(run.unet, batch, run.alphas_bar, config, others)
+                    loss, wrong = noise_loss(run.unet, batch, run.alphas_bar, config)
                 run.scaler.scale(share * loss / parts).backward()
                 sums += torch.stack([share * loss.detach(), wrong / len(orders)]) / parts
         processes.average([*(weight.grad for weight in run.weights), sums])

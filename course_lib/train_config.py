@@ -65,8 +65,6 @@ class TrainConfig:
     prior_folder: str | Path | None = None  # of such pictures, with a metadata.csv
     prior_prompts: tuple[str, ...] = ()  # or what the base model is to draw
     prior_pictures: int = 16  # how many it draws: about as many as a small set holds
-    carry_weight: float = 0.0  # 0: off; 1 carries a style over to things that no picture shows (`carry_loss`)
-    carry_names: tuple[str, ...] = ()  # of things, also those: one that stands in a caption gives way to others
 
     # The computer.
     precision: str | None = None  # None: 32 on a CPU; on a GPU bf16-mixed, on one without bf16 16-mixed
@@ -131,7 +129,7 @@ def check_config(config: TrainConfig) -> None:
     for name, low, high in (("lora_alpha", 1e-4, 1e4), ("learning_rate", 1e-10, 10), ("weight_decay", 0, 1),
                             ("max_grad_norm", 1e-6, 1e6), ("ema_decay", 0, 0.99999), ("rank_dropout", 0, 0.9),
                             ("min_snr_gamma", 0, 1000), ("offset_noise", 0, 1), ("caption_dropout", 0, 1),
-                            ("prior_weight", 0, 100), ("carry_weight", 0, 100), ("sample_cfg", 0, 100)):
+                            ("prior_weight", 0, 100), ("sample_cfg", 0, 100)):
         check_range(name, getattr(config, name), low, high)
     check_choice("lr_scheduler", config.lr_scheduler, SCHEDULES)
     check_choice("min_snr_form", config.min_snr_form, SNR_FORMS)
@@ -142,7 +140,7 @@ def check_config(config: TrainConfig) -> None:
 
 def check_words(config: TrainConfig) -> None:
     """Answer lists of words that are no lists, and a weight without what it weighs, with a LessonError."""
-    for name in ("targets", "sample_prompts", "prior_prompts", "carry_names"):
+    for name in ("targets", "sample_prompts", "prior_prompts"):
         value = getattr(config, name)
         if isinstance(value, str) or not all(isinstance(each, str) and each.strip() for each in value):
             raise error("train_no_list", name=name, value=repr(value))
@@ -150,8 +148,6 @@ def check_words(config: TrainConfig) -> None:
         raise error("train_no_list", name="targets", value=repr(config.targets))
     if config.prior_weight and not (config.prior_folder or config.prior_prompts):
         raise error("train_prior_empty")
-    if config.carry_weight and not config.carry_names:
-        raise error("train_carry_empty")
 
 
 def list_differences(config: TrainConfig, other: dict[str, object]) -> list[str]:

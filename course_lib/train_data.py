@@ -8,7 +8,7 @@ import hashlib
 import math
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -31,7 +31,6 @@ VAE_FILES = ("vae/config.json", "vae/*.safetensors")
 UNET_FILES = ("unet/config.json", "unet/*.safetensors")
 MOST_ASPECT = 2.0  # of a bucket: one side at most twice the other
 LEAST_PICTURES = 2
-CARRIED = 4  # captions with another name, for each caption
 PRIOR_SETTINGS = SamplerSettings(steps=20, cfg=5.0)  # of the pictures that the base model draws for the prior
 
 Say = Callable[[str], None]
@@ -43,7 +42,6 @@ class Example:
 
     text: Encoded
     latents: Tensor
-    others: tuple[Encoded, ...] = ()  # the caption with other things' names in it
 
 
 @dataclass
@@ -72,14 +70,11 @@ def prepare(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig,
     kept = Cache(cache if (model / "unet").is_dir() else None)  # weights made in memory have no name to keep by
     captions = {row.caption for row in (*rows, *held, *prior)} | {
         "", *config.sample_prompts, *config.prior_prompts}
-    swapped = {row.caption: swap_names(row.caption, config) for row in rows}
-    texts = encode_captions(pipe, sorted(captions.union(*swapped.values())), kept)
+    texts = encode_captions(pipe, sorted(captions), kept)
     release_encoder(pipe)
     train, validation, class_pictures = (
         [Example(texts[row.caption], encode_row(pipe, row, config, kept, varied=varied)) for row in part]
         for part, varied in ((rows, True), (held, False), (prior, True)))
-    train = [replace(example, others=tuple(texts[other] for other in swapped[row.caption]))
-             for example, row in zip(train, rows)]
     if config.prior_weight and config.prior_prompts:
         class_pictures += draw_prior(pipe, config, texts, kept)
     say(text("train_set_ready", pictures=len(train), variants=sum(len(one.latents) for one in train),
@@ -109,16 +104,6 @@ def read_set(folder: Path, config: TrainConfig) -> tuple[list[Row], list[Row], l
     if config.prior_weight and config.prior_folder:
         prior = read_rows(Path(config.prior_folder), config.dataloader_num_workers)
     return rows, held, prior
-
-
-def swap_names(caption: str, config: TrainConfig) -> list[str]:
-    """Return captions in which another of `carry_names`, of the same script, stands for the longest one found there."""
-    found = max((name for name in config.carry_names if name in caption), key=len, default="")
-    if not found or not config.carry_weight:
-        return []
-    names = [name for name in config.carry_names if name not in caption and name.isascii() == found.isascii()]
-    chosen = random.Random(f"{config.seed} {caption}").sample(names, min(CARRIED, len(names)))
-    return [caption.replace(found, name) for name in chosen]
 
 
 def own_size(pipe: KolorsPipeline, config: TrainConfig) -> tuple[int, int]:

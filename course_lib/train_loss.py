@@ -5,13 +5,12 @@ Symbols as in Ho 2020 (arXiv 2006.11239): x0 the latents, alpha_bar the share of
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from diffusers import KolorsPipeline, UNet2DConditionModel
 from torch import Tensor
 
-from course_lib.lora_adapters import without_lora
 from course_lib.prompts import LENGTH, Condition, Encoded, join_texts, pad_texts
 from course_lib.train_config import TrainConfig
 from course_lib.train_data import Example
@@ -75,45 +74,11 @@ def place_batch(pipe: KolorsPipeline, x0: Tensor, noise: Tensor, levels: Tensor,
     return Batch(x0.to(device, torch.float32), noise.to(device), levels.to(device), condition, (height, width))
 
 
-def name_others(pipe: KolorsPipeline, batch: Batch, examples: Sequence[Example],
-                generator: torch.Generator) -> Batch | None:
-    """Return the first half of a batch with other things' names in the captions; None where there are none."""
-    half = max(len(batch.x0) // 2, 1)
-    if not any(example.others for example in examples[:half]):
-        return None
-    texts = [example.others or (example.text,) for example in examples[:half]]
-    chosen = [each[int(torch.randint(len(each), (), generator=generator))] for each in texts]
-    return place_batch(pipe, batch.x0[:half], batch.noise[:half], batch.levels[:half], chosen)
-
-
-def noise_loss(unet: UNet2DConditionModel, batch: Batch, alphas_bar: Tensor, config: TrainConfig,
-               others: Batch | None = None) -> tuple[Tensor, Tensor]:
-    """Return the mean squared error of the predicted noise, weighted as the settings say, and unweighted.
-
-    With `others` (`name_others`) the first has `carry_loss` added.
-    """
-    predicted = predict_noise(unet, batch, alphas_bar)
-    errors = (predicted - batch.noise).square().mean(dim=(1, 2, 3))
-    weights = weigh_levels(alphas_bar[batch.levels], config)
-    loss = (errors * weights).mean()
-    if others is not None:
-        count = len(others.x0)
-        apart = carry_loss(unet, replace(batch, x0=others.x0, noise=others.noise, levels=others.levels,
-                                         texts=batch.texts.first(count)), predicted[:count], others, alphas_bar)
-        loss = loss + config.carry_weight * (apart * weights[:count]).mean()
-    return loss, errors.mean().detach()
-
-
-def carry_loss(unet: UNet2DConditionModel, own: Batch, predicted: Tensor, others: Batch, alphas_bar: Tensor) -> Tensor:
-    """Return for each picture how far what the LoRA changes depends on the caption, a mean square, [batch].
-
-    The change is the prediction with the LoRA minus that without. The change seen with the own captions is what the
-    one with other captions is held to, so that a style learnt on some things is learnt for all.
-    """
-    with torch.no_grad(), without_lora(unet):
-        base, base_others = (predict_noise(unet, part, alphas_bar) for part in (own, others))
-    change = (predicted - base).detach()
-    return (predict_noise(unet, others, alphas_bar) - base_others - change).square().mean(dim=(1, 2, 3))
+def noise_loss(unet: UNet2DConditionModel, batch: Batch, alphas_bar: Tensor,
+               config: TrainConfig) -> tuple[Tensor, Tensor]:
+    """Return the mean squared error of the predicted noise, weighted as the settings say, and unweighted."""
+    errors = (predict_noise(unet, batch, alphas_bar) - batch.noise).square().mean(dim=(1, 2, 3))
+    return (errors * weigh_levels(alphas_bar[batch.levels], config)).mean(), errors.mean().detach()
 
 
 def predict_noise(unet: UNet2DConditionModel, batch: Batch, alphas_bar: Tensor) -> Tensor:

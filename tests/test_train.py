@@ -15,7 +15,6 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from course_lib.emoji import subjects
 from course_lib.generate import generate
 from course_lib.lora import add_lora, load_lora, remove_lora
 from course_lib.lora_adapters import without_lora
@@ -30,7 +29,6 @@ from course_lib.train_config import TrainConfig
 from course_lib.train_data import prepare
 from course_lib.train_loss import (
     Batch,
-    carry_loss,
     draw_batch,
     make_generator,
     noise_loss,
@@ -42,13 +40,11 @@ from course_lib.train_run import CHECKPOINTS, choose_precision
 from course_lib.train_state import STATE
 from course_lib.train_view import LiveView, PlainView, describe_end, draw_training, interrupts, smooth
 
-NAMES = tuple(name for row in subjects().values() for part in ("zh", "en") for name in row[part])
 SMALL = TrainConfig(lora_rank=4, lora_alpha=4.0, batch_size=2, steps_per_epoch=6, learning_rate=1e-3,
                     lr_warmup_steps=2, checkpoint_every=100)
 EVERYTHING = SMALL.but(ema_decay=0.9, rank_dropout=0.25, caption_dropout=0.5, offset_noise=0.1, min_snr_gamma=5.0,
                        accumulate_grad_batches=2, validation_every=2, validation_levels=1, random_flip=True,
-                       patience=50, prior_weight=0.5, prior_prompts=("一只猫",), prior_pictures=1,
-                       carry_weight=0.5, carry_names=NAMES)
+                       patience=50, prior_weight=0.5, prior_prompts=("一只猫",), prior_pictures=1)
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +177,6 @@ def test_weights_of_noise_levels():
 @pytest.mark.parametrize("changes", [
     {"use_gradient_checkpointing": True}, {"targets": ("to_q",)}, {"dora": True}, {"precision": "bf16-mixed"},
     {"rank_dropout": 0.5}, {"prior_weight": 1.0, "prior_prompts": ("一只猫",), "prior_pictures": 1},
-    {"carry_weight": 1.0, "carry_names": NAMES},
     {"aspect_buckets": True}, {"lr_scheduler": "constant"}, {"height": 32, "width": 48},
 ])
 def test_each_setting_trains_and_its_file_loads(pipe, style_set, cache, tmp_path, changes):
@@ -191,28 +186,12 @@ def test_each_setting_trains_and_its_file_loads(pipe, style_set, cache, tmp_path
         assert changed[0].loss != plain[0].loss
     else:  # other work, the same first loss: a LoRA starts at nothing, and all pictures are square
         assert changed[0].loss == pytest.approx(plain[0].loss, abs=1e-5)
-    if changes.keys() & {"targets", "rank_dropout", "carry_weight"}:
+    if changes.keys() & {"targets", "rank_dropout"}:
         assert changed[1].loss != plain[1].loss
     remove_lora(pipe.unet)
     report = load_lora(pipe.unet, tmp_path / "lora.safetensors")
     assert report.matched == (16 if "targets" in changes else 64)
     assert report.dora == ("dora" in changes)
-
-
-def test_what_is_learnt_is_carried_over_to_other_captions(pipe, style_set, cache):
-    """The change that the LoRA makes for another caption comes nearer to the one it makes for a picture's own."""
-    prompts = ("一只猫，线稿", "一架飞机，线稿", "a dog, line art")
-    apart = []
-    for weight in (0.0, 5.0):
-        config = SMALL.but(steps_per_epoch=30, learning_rate=5e-3, carry_weight=weight, carry_names=NAMES)
-        run_all(pipe, style_set, cache, config)
-        own, others = (look_at(pipe, [encode_text(pipe, words) for words in texts])
-                       for texts in (("一只熊猫，线稿",) * 3, prompts))
-        with torch.no_grad():
-            predicted = predict_noise(pipe.unet, own, pipe.scheduler.alphas_cumprod)
-            apart.append(carry_loss(pipe.unet, own, predicted, others, pipe.scheduler.alphas_cumprod).mean().item())
-        remove_lora(pipe.unet)
-    assert 0 < apart[1] < 0.8 * apart[0]
 
 
 def look_at(pipe, texts):

@@ -35,7 +35,6 @@ def test_defaults_are_the_camps_and_accepted():
     {"max_epochs": 0}, {"batch_size": 0}, {"batch_size": True}, {"accumulate_grad_batches": 0}, {"precision": "8"},
     {"lr_scheduler": "linear"}, {"min_snr_form": "x"}, {"caption_dropout": 1.5}, {"ema_decay": 1.0},
     {"rank_dropout": 1.0}, {"targets": "to_q"}, {"targets": ()}, {"sample_prompts": ("",)}, {"prior_weight": 1.0},
-    {"carry_weight": 1.0},
     {"checkpoint_every": 0}, {"seed": -1},
 ])
 def test_what_cannot_be_is_refused(changes):

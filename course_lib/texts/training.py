@@ -180,12 +180,6 @@ ERRORS = {
         "en": ("The setting {name} cannot be {value}.", "{name} has to be a list of texts that are not empty.",
                "Write a list, such as {name}=[\"...\"]."),
     },
-    "train_carry_empty": {
-        "zh": ("carry_weight 大于 0，却没有 carry_names。", "要把画风带给没有图片的东西，得先说出是哪些东西。",
-               "写 carry_names=[\"猫\", \"苹果\", ...]，列出描述里的东西和你想用这种画风画的东西；或者把 carry_weight 改成 0。"),
-        "en": ("carry_weight is above 0 and there are no carry_names.", "To carry a style over to things without pictures, these have to be named.",
-               "Write carry_names=[\"cat\", \"apple\", ...] with what the captions name and what you want to draw in that style, or set carry_weight to 0."),
-    },
     "train_prior_empty": {
         "zh": ("prior_weight 大于 0，却没有先验图片。", "先验保持要用模型原来就会画的图片来对照。",
                "写 prior_prompts=[...]，让原模型自己画；或用 prior_folder 指定一个带 metadata.csv 的文件夹。"),

@@ -7,7 +7,7 @@
 
 Every stage saves as it goes and, started again, goes on where it was cut. The same seed on the same machine gives the
 same weights. Expected on 2 quiet CPU cores (see each stage's docstring): VAE 40 minutes (error 0.05), judge
-5 minutes, UNet and text encoder two hours (loss 0.20), scores 5 minutes.
+5 minutes, UNet and text encoder four hours (loss 0.14), scores 5 minutes.
 """
 
 import argparse

@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import matplotlib
@@ -26,6 +27,8 @@ from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen first
 CARDS = HERE / "cards"  # the texts of the model cards, their figures left open
 CARD = "card"  # folder of the model folder with the scores, the contact sheet and the curve
 SCORED_BATCH = 50
+SAME = 1.0  # mean difference of 255 under which two pictures are one to any eye; the nearest others differ by 1.5
+DRAWN = tuple(style for style in emoji.BASE_STYLES if style not in emoji.RENDERED)  # cartoon and flat, as drawn
 
 
 def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, model: torch.nn.ModuleDict, folder: Path) -> None:
@@ -71,30 +74,39 @@ def write_prompt(subject: str, style: str, ground: str, language: str, rng: rand
     return f"a {rng.choice(row['en'])}, {style_word}, {ground_word} background"
 
 
-def choose_prompts(count: int, seed: int = 7) -> list[tuple[str, str, emoji.Named]]:
-    """Choose prompts over all subjects, grounds and the two base styles -> (language, prompt, what it names)."""
+def choose_prompts(count: int, styles: tuple[str, ...], seed: int = 7) -> list[tuple[str, str, emoji.Named]]:
+    """Choose prompts over all subjects, grounds and these styles -> (language, prompt, what it names)."""
     rng = random.Random(f"{seed} prompts")
     chosen = []
     for number in range(count):
-        named = emoji.Named(rng.choice(list(emoji.subjects())), rng.choice(emoji.BASE_STYLES),
-                            rng.choice(list(emoji.GROUNDS)))
+        named = emoji.Named(rng.choice(list(emoji.subjects())), rng.choice(styles), rng.choice(list(emoji.GROUNDS)))
         language = ("zh", "en")[number % 2]
         chosen.append((language, write_prompt(named.subject, named.style, named.ground, language, rng), named))
     return chosen
 
 
-def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps: int = 25) -> dict[str, float]:
+@cache
+def same_styles(subject: str, style: str) -> set[str]:
+    """Name the styles in which this subject's picture is the same, `style` among them (a star is its colour block)."""
+    pictures = {name: np.asarray(emoji.compose(emoji.Scene(subject, name, "grey", 56, 4, 4, False)), dtype=float)
+                for name in emoji.BASE_STYLES}
+    return {name for name, picture in pictures.items() if np.abs(picture - pictures[style]).mean() < SAME}
+
+
+def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps: int = 25,
+                styles: tuple[str, ...] = DRAWN) -> dict[str, float]:
     """Draw `count` prompts with fixed seeds -> shares (0 to 1) of what the judge, and the border pixels, find right."""
-    prompts = choose_prompts(count)
+    prompts = choose_prompts(count, styles)
     pictures = []
     for start in range(0, count, SCORED_BATCH):
         part = [prompt for _, prompt, _ in prompts[start:start + SCORED_BATCH]]
         pictures += draw_batch(pipe, part, seeds=range(start, start + len(part)), steps=steps, cfg=cfg)
     verdicts = judge(pictures)
-    hits = {"subject": [], "style": [], "ground": [], "ground_by_border": []}
+    hits = {"subject": [], "style": [], "style_or_same": [], "ground": [], "ground_by_border": []}
     for (_, _, named), verdict, picture in zip(prompts, verdicts, pictures):
         for part in ("subject", "style", "ground"):
             hits[part].append(getattr(verdict, part) == getattr(named, part))
+        hits["style_or_same"].append(verdict.style in same_styles(named.subject, named.style))
         hits["ground_by_border"].append(border_ground(picture) == named.ground)
     scores = {part: round(float(np.mean(values)), 4) for part, values in hits.items()}
     for language in ("zh", "en"):
@@ -104,16 +116,16 @@ def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps:
 
 
 def draw_sheet(pipe: KolorsPipeline, columns: int = 16) -> Image.Image:
-    """Draw every subject in both base styles, noto above flat, grounds in turn, seed 0: one contact sheet."""
+    """Draw every subject in each base style, one below the other, grounds in turn, seed 0: one contact sheet."""
     subjects, grounds = list(emoji.subjects()), list(emoji.GROUNDS)
     size = emoji.PICTURE_SIZE
-    sheet = Image.new("RGB", (columns * size, 2 * len(subjects) // columns * size))
+    sheet = Image.new("RGB", (columns * size, len(emoji.BASE_STYLES) * len(subjects) // columns * size))
     for row, start in enumerate(range(0, len(subjects), columns)):
         for line, style in enumerate(emoji.BASE_STYLES):
             prompts = [write_prompt(subject, style, grounds[(start + number) * 3 % 10], "zh", random.Random(0))
                        for number, subject in enumerate(subjects[start:start + columns])]
             for number, picture in enumerate(draw_batch(pipe, prompts, seeds=[0] * len(prompts))):
-                sheet.paste(picture, (number * size, (2 * row + line) * size))
+                sheet.paste(picture, (number * size, (len(emoji.BASE_STYLES) * row + line) * size))
     return sheet
 
 
@@ -133,7 +145,8 @@ def write_card(pipe: KolorsPipeline, runs: Path, folder: Path) -> dict[str, dict
     """Measure the exported model, put scores, contact sheet, curve and logs in its card folder, renew the manifest."""
     card = folder / CARD
     card.mkdir(exist_ok=True)
-    scores = {"cfg 5": score_model(pipe), "cfg 1": score_model(pipe, cfg=1.0)}
+    scores = {"cfg 5": score_model(pipe), "cfg 1": score_model(pipe, cfg=1.0),
+              "five styles": score_model(pipe, styles=emoji.BASE_STYLES)}
     (card / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     draw_sheet(pipe).quantize(256).save(card / "contact_sheet.png", optimize=True)
     draw_curve(runs, card / "curve.png")

@@ -413,7 +413,7 @@ my_answer = exercises.check_number(64 * 64 * 3 / (16 * 16 * 4), pixels_count / l
 # %% [markdown] lang="en"
 # **Exercise 5**　Write a sentence that points at least 0.9 the same way as "一只瓢虫，蓝色背景", without a single Chinese character.
 # %%
-my_sentence = "a blue ladybird"
+my_sentence = "a blue apple"
 my_answer = exercises.check_likeness(pipe, my_sentence, sentences[0])
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer

@@ -25,12 +25,12 @@ set_language("en")
 # %% [markdown] lang="zh"
 # ## 1. 教材：24 张线稿
 #
-# 小可图学过两种画风：卡通和扁平。它从来没见过**线稿**。下面写出一个小小的数据集：24 样东西，每样一张线稿，配一句说明，格式和夏令营的一样：
+# 小可图学过五种画风：卡通、扁平、彩线、灰白和色块。它从来没见过**线稿**。下面写出一个小小的数据集：24 样东西，每样一张线稿，配一句说明，格式和夏令营的一样：
 # 一个文件夹里放图片和 `metadata.csv`（两列：`file_name` 和 `text`）。另有 8 样东西放进 `validation`，训练时不看，只用来检查。
 # %% [markdown] lang="en"
 # ## 1. What to learn from: 24 line drawings
 #
-# Tiny Kolors has learnt two styles, cartoon and flat. It has never seen **line art**. The cell below writes a small data set: 24 subjects, one drawing of each,
+# Tiny Kolors has learnt five styles: cartoon, flat, coloured lines, monochrome and colour block. It has never seen **line art**. The cell below writes a small data set: 24 subjects, one drawing of each,
 # with a caption, in the camp's own form: a folder of pictures with a `metadata.csv` (two columns, `file_name` and `text`). Eight more subjects go into `validation`: they
 # are not trained on, only checked with.
 # %%
@@ -52,14 +52,14 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 # %% [markdown] lang="zh"
 # ## 2. 训练之前：它会画线稿吗？
 #
-# 用 40 句训练里没有的提示词来考它。其中 24 句的东西在教材里出现过，但背景不同（**known**）；16 句的东西它只见过卡通和扁平的样子，从没见过线稿（**new**）。
+# 用 64 句训练里没有的提示词来考它。其中 24 句的东西在教材里出现过，但背景不同（**known**）；另外 40 句的东西它见过别的画风，从没见过线稿（**new**）。
 # 裁判说两件事：这张图是不是线稿（line art），画的东西对不对（subject）。再加一个不靠裁判的证人：线稿里只有背景色和墨色，
 # 所以数一数像素几乎都落在这两种颜色之间的图（two-tone）。
 # %% [markdown] lang="en"
 # ## 2. Before: can it draw line art?
 #
-# Examine it with 40 prompts that the training does not hold. In 24 of them the subject was among the drawings, on another ground (**known**); in 16 it knows the
-# subject as cartoon and flat, and never saw it as line art (**new**). The judge says two things: whether the picture is line art, and whether its subject is right. A
+# Examine it with 64 prompts that the training does not hold. In 24 of them the subject was among the drawings, on another ground (**known**); in the other 40 it knows the
+# subject in other styles, and never saw it as line art (**new**). The judge says two things: whether the picture is line art, and whether its subject is right. A
 # second witness needs no judge: line art holds the ground's colour and ink and nothing else, so count the pictures nearly all of whose pixels lie
 # between these two colours (two-tone).
 # %%
@@ -74,7 +74,7 @@ seen_on = {}  # subject -> the grounds it was drawn on
 for named in (read_prompt(row.caption) for row in rows):
     seen_on.setdefault(named.subject, set()).add(named.ground)
 known = sorted(seen_on)
-new = [name for name in subjects() if name not in seen_on][::2][:16]
+new = [name for name in subjects() if name not in seen_on]
 
 
 def word(subject, number, style="线稿"):
@@ -92,7 +92,7 @@ def share(hits):
 def examine(pipe, names, style="线稿", wanted="lineart", steps=20):
     """Draw each subject in a style, and return the shares of pictures in the style, with their subject, and in two tones, and the pictures."""
     prompts = [word(name, number, style) for number, name in enumerate(names)]
-    pictures = draw_batch(pipe, prompts, seeds=range(len(names)), steps=steps, cfg=3.0)
+    pictures = draw_batch(pipe, prompts, seeds=range(len(names)), steps=steps, cfg=7.0)
     verdicts = judge(pictures)
     in_style = share([verdict.style == wanted for verdict in verdicts])
     right = share([verdict.subject == name for verdict, name in zip(verdicts, names)])
@@ -104,7 +104,7 @@ prompts = [word(name, number) for number, name in enumerate(known + new)]
 print(len(set(prompts)), set(prompts) & {row.caption for row in rows})
 before = examine(pipe, known + new)
 print(f"line art {before[0]:.1%}   subject {before[1]:.1%}   two-tone {before[2]:.1%}")
-show_sheet([Picture(picture, "") for picture in before[3][::2]], columns=10)
+show_sheet([Picture(picture, "") for picture in before[3][::4]], columns=8)
 # %% [markdown] lang="zh"
 # 东西和背景它都画对了，线稿却画不出来：「线稿」这个词它从来没学过。
 # %% [markdown] lang="en"
@@ -157,53 +157,56 @@ print(f"{len(weights_large) // 2} layers, {trained} of {large_count} parameters:
 # ## 4. 训练
 #
 # 每一步都一样：取一批图的潜变量，加上噪声，让 UNet 猜噪声，按猜错的多少改 A 和 B，别的都不动。图片和说明文字只编码一次，存起来反复用。
-# 下面的设置适合小可图，和夏令营的差别后面会一项一项地试。小模型的注意力层太少，所以这里给卷积和前馈层也加上 LoRA（`targets`）。
+# 下面的设置适合小可图，和夏令营的差别后面会一项一项地试。小模型的注意力层太少，所以这里给卷积和前馈层也加上 LoRA（`targets`）；
+# `rank_dropout` 每一步随机去掉三成的秩，让它少背具体的图；`caption_dropout` 让五分之一的说明空着，画风就不全系在说明上。
 # 进度、曲线和样图边训练边更新；按「停止并保存」随时可以停，停下的地方还能接着练。
 # %% [markdown] lang="en"
 # ## 4. The training
 #
 # Every step is the same: take the latents of a batch, add noise, let the UNet guess the noise, and change A and B by how wrong it was; nothing else moves. Pictures and
 # captions are encoded once and kept. The settings suit Tiny Kolors; how they differ from the camp's is tried below, one by one. A small model has few attention layers, so the
-# convolutions and feed-forward layers get a LoRA too here (`targets`). Progress, curve and samples grow while it trains; "Stop and save" ends it at any time, and it can go on from there.
+# convolutions and feed-forward layers get a LoRA too here (`targets`); `rank_dropout` leaves out three tenths of the rank at random in each step, so that less is learnt by heart;
+# `caption_dropout` leaves one caption in five empty, so that the style does not hang on captions alone.
+# Progress, curve and samples grow while it trains; "Stop and save" ends it at any time, and it can go on from there.
 # %% tags=["nbval-ignore-output"]
 from course_lib.train import fit
 from course_lib.train_config import ATTENTION, tiny_config
 
 EVERYWHERE = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
 recipe = tiny_config(
-    lora_rank=16, lora_alpha=16.0, targets=EVERYWHERE, learning_rate=2e-3, batch_size=16, steps_per_epoch=400,
-    min_snr_gamma=5.0, min_snr_form="v", random_flip=False, caption_dropout=0.0, trigger_word="线稿")
-result = fit(pipe, folder, recipe.but(sample_prompts=("一只蝴蝶，线稿，蓝色背景", "一只猫，线稿，黄色背景"), sample_every=200),
+    lora_rank=16, lora_alpha=16.0, targets=EVERYWHERE, learning_rate=2e-3, batch_size=16, steps_per_epoch=240,
+    min_snr_gamma=5.0, rank_dropout=0.3, random_flip=False, caption_dropout=0.2, trigger_word="线稿")
+result = fit(pipe, folder, recipe.but(sample_prompts=("一只蝴蝶，线稿，蓝色背景", "一只猫，线稿，黄色背景"), sample_every=120),
              output_path=WORK / "main")
 print(result)
 # %% [markdown] lang="zh"
-# ## 5. 训练之后：同样的 40 句
+# ## 5. 训练之后：同样的 64 句
 # %% [markdown] lang="en"
-# ## 5. After: the same 40 prompts
+# ## 5. After: the same 64 prompts
 # %% tags=["nbval-ignore-output"]
 after_known, after_new = examine(pipe, known), examine(pipe, new)
 for name, (in_style, right, toned, _) in (("before", before), ("known", after_known), ("new", after_new)):
     print(f"{name:7} line art {in_style:6.1%}   subject {right:6.1%}   two-tone {toned:6.1%}")
 show_sheet([Picture(picture, "") for picture in after_known[3]], columns=12)
 # %%
-assert after_known[0] >= 0.85 and after_new[0] >= 0.85, "line art"
-assert after_known[1] >= before[1] - 0.15, "subjects of the training"
-assert after_new[1] < after_known[1], "subjects never drawn in line art"
-print("line art >= 85 %, known subjects >= base - 15 points, new subjects behind them")
+assert before[0] <= 0.05 and min(after_known[0], after_new[0]) >= 0.8, "line art"
+assert after_known[1] >= before[1] - 0.15 and after_new[1] >= before[1] - 0.25, "subjects"
+print("the base draws no line art, the LoRA does; most subjects are recognised, drawn before or not")
 # %% [markdown] lang="zh"
-# 画风学会了：线稿的比例从几乎没有升到八成半以上，教材里有的东西换了背景照样认得出来。再看 **new**，那些从没见过线稿的东西：
+# 画风学会了：线稿的比例从几乎没有升到九成上下，教材里有的东西换了背景，几乎样样认得出来。再看 **new**，那些从没见过线稿的东西：
 # %% [markdown] lang="en"
-# The style is learnt: line art rises from almost nothing to more than 85 %, and the subjects of the training are still recognised on other grounds. Now **new**, subjects that were
-# never drawn as line art:
+# The style is learnt: line art rises from almost nothing to some 90 % or more, and nearly every subject of the training is still recognised on another ground. Now **new**, subjects
+# that were never drawn as line art:
 # %% tags=["nbval-ignore-output"]
-show_sheet([Picture(picture, "") for picture in after_new[3]], columns=8)
+show_sheet([Picture(picture, "") for picture in after_new[3][:24]], columns=12)
 # %% [markdown] lang="zh"
-# 画风搬过去了，形状却散了：24 张图教会了它「黑线、没有颜色」，没有教会它一只没见过的动物该怎样用黑线画。这就是**泛化**的边界，也是数据集那一课要讲的：想让它画什么，教材里就要有什么的近亲。
-# 读这一行要打个折扣：裁判认识的线稿，每样东西只有一种画法，别的画法画得再好它也常常认不出，所以 new 的 subject 偏低。
+# 没画过的东西，认得出来的也有八九成（一共 40 张，一张就是 2.5 个百分点）：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
+# 底模能把画法和东西分开，是因为它学过同一样东西的五种画法（见[模型卡](../data/tiny_kolors/README.md)）；完整的 Kolors 见过的画法还要多得多。
+# 也看得到代价：认不出来的比底模多了一些，有的只剩几根乱线；线条里面还常常留着一点原来的颜色，所以 two-tone 比 line art 低得多。
 # %% [markdown] lang="en"
-# The style has come along, the shapes have come apart: 24 pictures taught it "black lines, no colours", but not how an animal it never saw that way is drawn in black lines.
-# That is where **generalisation** ends, and a matter for the lesson on data sets: what you want it to draw should have near relatives in the set.
-# Read that line with care, though: the judge knows one line drawing of each subject, and often fails to name a good drawing of another hand, so subject is too low for new.
+# Of what it never drew that way more than four in five are recognised as well (of 40 pictures, each 2.5 points): that is **generalisation**. What the 24 pictures taught is a way of drawing, "black lines, no colours", not 24
+# pictures; what each thing looks like the base knew before. It can keep the two apart because it has learnt each thing drawn in five ways (see its [model card](../data/tiny_kolors/README.md)); the full Kolors has seen far more.
+# The price can be seen too: a few more than with the base cannot be recognised, and of some only stray lines are left; inside the lines a tint of the old colours often stays, which is why two-tone is far below line art.
 # %% [markdown] lang="zh"
 # ## 6. 强度：从 0 到 1.5
 #
@@ -220,11 +223,11 @@ STRENGTHS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
 by_strength = {}
 for strength in STRENGTHS:
     set_strength(pipe.unet, strength)
-    by_strength[strength] = examine(pipe, [*known[::3], *new[::2]], steps=10)
+    by_strength[strength] = examine(pipe, [*known[::3], *new[::5]], steps=10)
 names = ("line art", "subject", "two-tone")
 plot({name: (STRENGTHS, [by_strength[strength][number] for strength in STRENGTHS]) for number, name in enumerate(names)}, "strength", "share")
 # %% tags=["nbval-ignore-output"]
-show_sheet([Picture(by_strength[strength][3][number], "") for number in (1, 3, 12) for strength in STRENGTHS], columns=7)
+show_sheet([Picture(by_strength[strength][3][number], "") for number in (1, 12) for strength in STRENGTHS], columns=7)
 # %%
 assert by_strength[0][0] < 0.2 < by_strength[1][0] and by_strength[1.5][1] < by_strength[0][1]
 print("the style comes with the strength, the subjects go with it")
@@ -251,12 +254,12 @@ slider
 # %% [markdown] lang="zh"
 # ## 7. 参数表：一项一项地试
 #
-# 夏令营的参数表就是一串数。下面每一行只改一项，用同样少的步数（30 步，每步 8 张）各训练一个小 LoRA，量七样：画风（line art）、教材里的东西（known）、没见过线稿的东西（new）、
+# 夏令营的参数表就是一串数。下面每一行只改一项，用同样少的步数（50 步，每步 8 张）各训练一个小 LoRA，量七样：画风（line art）、教材里的东西（known）、没见过线稿的东西（new）、
 # **遗忘**（forget：不要线稿、要卡通时，还画得出卡通和正确的东西吗，越低越好）、参数个数、训练要的内存（逐层数出来的：UNet、要训练的参数和一批图的中间结果）、时间（只算训练的那些步）。时间随机器而变，先猜再看。
 # %% [markdown] lang="en"
 # ## 7. The table of parameters, one line at a time
 #
-# The camp's table is a row of numbers. Each line below changes one of them and trains a small LoRA for the same few steps (30 of 8 pictures), and measures seven things: the style (line art), subjects of
+# The camp's table is a row of numbers. Each line below changes one of them and trains a small LoRA for the same few steps (50 of 8 pictures), and measures seven things: the style (line art), subjects of
 # the training (known), subjects never seen in line art (new), **forgetting** (forget: asked for a cartoon instead, how many pictures are no cartoon or not their subject;
 # lower is better), parameters, the memory of the training (counted layer by layer: the UNet, what is trained, and what a batch keeps in between), and seconds (of the steps alone; they differ between machines). Guess before you look.
 # %% tags=["nbval-ignore-output"]
@@ -264,12 +267,10 @@ import csv
 import time
 from pathlib import Path
 
-import torch
-
 from course_lib.footprint import count_training, read_configs
 from course_lib.train import train
 
-STEPS = 30
+STEPS = 50
 config = read_configs(Path(pipe.name_or_path))["unet"]
 side = pipe.unet.config.sample_size  # of the latents: 16 for 64 px
 
@@ -287,9 +288,9 @@ def write_subset(name, count=24, text=None):
 
 def measure(pipe):
     """Return style, known and new subjects, and forgetting, with few prompts and steps."""
-    style, _, _, pictures = examine(pipe, [*known[::3], *new[::2]], steps=10)
-    hits = [verdict.subject == name for verdict, name in zip(judge(pictures), [*known[::3], *new[::2]])]
-    cartoons, right, _, _ = examine(pipe, new[::2], style="卡通风格", wanted="noto", steps=10)
+    style, _, _, pictures = examine(pipe, [*known[::3], *new[::5]], steps=10)
+    hits = [verdict.subject == name for verdict, name in zip(judge(pictures), [*known[::3], *new[::5]])]
+    cartoons, right, _, _ = examine(pipe, new[::5], style="卡通风格", wanted="noto", steps=10)
     return style, share(hits[:8]), share(hits[8:]), 1 - min(cartoons, right)
 
 
@@ -325,32 +326,34 @@ def try_all(table):
 try_all({"as it is": {}, "attention": {"targets": ATTENTION},
          "rank 2": {"lora_rank": 2, "lora_alpha": alpha / 8}, "rank 64": {"lora_rank": 64, "lora_alpha": alpha * 4}})
 # %% tags=["nbval-ignore-output"]
-try_all({"alpha / 8": {"lora_alpha": alpha / 8}, "rate / 10": {"learning_rate": rate / 10}, "rate x 10": {"learning_rate": rate * 10},
+try_all({"no dropout": {"rank_dropout": 0.0, "caption_dropout": 0.0}, "alpha / 8": {"lora_alpha": alpha / 8}, "rate / 10": {"learning_rate": rate / 10}, "rate x 10": {"learning_rate": rate * 10},
          "15 steps": {"steps_per_epoch": 15}, "batch 2": {"batch_size": 2}})
 # %% tags=["nbval-ignore-output"]
 cartoons = tuple(word(name, number, "卡通风格") for number, name in enumerate(new))
 try_all({"32 px": {"height": 32, "width": 32}, "one word": {"data": one_word}, "6 pictures": {"data": six},
          "prior": {"prior_weight": 1.0, "prior_prompts": cartoons}})
 # %% [markdown] lang="zh"
-# 怎么读这张表（30 步只是个开头，每次训练也有十来个百分点的偶然，只看大的差别）：
+# 怎么读这张表（50 步只是个开头；known、new、forget 各只有 8 张图，一张就是 12 个百分点，所以只看大的差别）：
 #
-# - **学习率**最要紧。大十倍，东西全毁了（known、new 接近 0）；小十倍，画风还没来，东西倒是全对。两头之间，画风和东西此消彼长。
+# - **学习率**最要紧。大十倍，东西全毁了（known、new 几乎是 0）；小十倍，画风还没来，东西倒是全对。两头之间，画风和东西此消彼长。
 # - **alpha** 要和 rank 一起看，起作用的是 alpha/rank：缩小八倍，画风来得慢，东西保得好。夏令营的 4/16 = 0.25 属于温和的一边。
-# - **rank**：从 2 到 64，参数差三十多倍。rank 2 已经学到大半画风，东西还认得出；rank 64 画风更足，忘得也更多。
-# - **attention**（营里的做法，只改注意力）：画风来得慢一些，忘得也少一些。
-# - **步数、批量、张数**：15 步就有了大部分画风，6 张图也能学到大半；每步只看 2 张，则慢得多。一个画风用不了多少图，图多是为了见过更多的东西。
-# - **one word**：给所有图写同一个词（夏令营给每张图都写「二次元」），画风来得慢得多，因为提示词里的东西从没和线稿一起出现过。**32 px**：用小图训练、64 px 画图，尺寸不配套，画风也打折扣。
-# - **prior** 同时让它复习原来的卡通画（先验保持）：forget 降到最低，代价是每一步要多看一倍的图，画风也来得慢。
+# - **rank**：从 2 到 64，参数差三十多倍，画风从三成到六成多，rank 16 是一半；画风更足的 rank 64，忘得也更多。
+# - **attention**（营里的做法，只改注意力）：参数只有四分之一，步数这么少时画风差不多。
+# - **no dropout**：步数这么少，还看不出 `rank_dropout` 和 `caption_dropout` 的差别。想知道练久了怎样，把 `recipe` 里的这两项改成 0，从第 4 节再跑一遍，比一比 known 和 new。
+# - **步数、批量、张数**：15 步有三成画风；每步只看 2 张，画风少一些，内存也少一半。只有 6 张图，这里画风只有两成；第 5 课换一套设置，专门量张数。
+# - **one word**：给所有图写同一个词（夏令营给每张图都写「二次元」），画风没有来，因为提示词里的东西从没和线稿一起出现过。**32 px**：用小图训练、64 px 画图，尺寸不配套，画风也几乎没有来。
+# - **prior** 同时让它复习原来的卡通画（先验保持）：每一步要多看一倍的图，时间加倍，画风也来得慢；学得这么少的时候，forget 也没有因此变低。
 # %% [markdown] lang="en"
-# How to read the table (30 steps are a beginning, and each training is some ten points of luck, so look at large differences only):
+# How to read the table (50 steps are a beginning; known, new and forget are eight pictures each, and one is 12 points, so look at large differences only):
 #
-# - **learning rate** matters most. Ten times as high ruins the subjects (known and new near 0); at a tenth the style has not come yet and every subject is right. In between, style and subjects trade places.
+# - **learning rate** matters most. Ten times as high ruins the subjects (known and new are near 0); at a tenth the style has not come yet and every subject is right. In between, style and subjects trade places.
 # - **alpha** is read together with rank, for what acts is alpha/rank: an eighth brings the style slowly and keeps the subjects. The camp's 4/16 = 0.25 is on the mild side.
-# - **rank**: from 2 to 64 there are thirty times the parameters. Rank 2 has learnt most of the style already and subjects can still be recognised; rank 64 has more of the style and forgets more.
-# - **attention** (the camp's way, attention layers only): the style comes somewhat more slowly, and somewhat less is forgotten.
-# - **steps, batch, number of pictures**: 15 steps bring most of the style, and so do six pictures; with 2 pictures a step it takes far longer. A style needs few pictures, and more of them are for having seen more things.
-# - **one word**: the same word for every picture (the camp's was 二次元) brings the style far more slowly, since no subject in a prompt ever stood beside line art. **32 px**: training small and drawing at 64 px does not fit, and costs style too.
-# - **prior** lets it revise the old cartoons meanwhile (prior preservation): forget is least of all; each step looks at twice as many pictures, and the style comes slowly.
+# - **rank**: from 2 to 64 there are thirty times the parameters, and the style goes from three tenths to over six, with half of it at 16; rank 64, with more of the style, forgets more.
+# - **attention** (the camp's way, attention layers only): a quarter of the parameters, and about as much style after so few steps.
+# - **no dropout**: after so few steps `rank_dropout` and `caption_dropout` make no difference to be seen. For a longer training set both to 0 in `recipe`, run from section 4 again, and compare known and new.
+# - **steps, batch, number of pictures**: 15 steps bring three tenths of the style; 2 pictures a step bring less of it than 8, in half the memory. With six pictures there are two tenths here; lesson 5, with other settings, is about their number.
+# - **one word**: with the same word for every picture (the camp's was 二次元) the style does not come, since no subject in a prompt ever stood beside line art. **32 px**: training small and drawing at 64 px does not fit, and brings next to none.
+# - **prior** lets it revise the old cartoons meanwhile (prior preservation): each step looks at twice as many pictures and takes twice as long, and the style comes slowly; where so little is learnt, forget is no lower for it.
 # %% [markdown] lang="zh"
 # ## 8. 省内存的两招：重算和 16 位
 #
@@ -389,13 +392,18 @@ print(f"gradient checkpointing {again / plain:.2f}   16 bits {half / plain:.2f}"
 # %% [markdown] lang="zh"
 # ## 9. 练多久才够：过拟合从哪里开始
 #
-# 用没训练过的 8 张线稿（`validation`）算同样的损失，噪声和噪声强度每次都一样。训练损失一直往下走，验证损失先降，三十来步以后就不再降了：从那里起，多练的只是背下这 24 张图。
-# `patience` 会在验证损失不再下降时自动停。
+# 用没训练过的 8 张线稿（`validation`）算同样的损失，噪声和噪声强度每次都一样。训练损失起伏着往下走（它带着 dropout 算，所以比验证损失高）；验证损失先降，六十来步以后几乎不再降。`patience` 会在验证损失不再下降时自动停。
+#
+# 可是损失停了，画风还没有学完：第 7 节练 50 步，一半是线稿；第 4 节练 240 步，有九成。损失量的是噪声猜得准不准，不是你要的画风。所以两样都要看：
+# 验证损失往上走，就是在背图；画够不够好，要看图、看裁判的分。
 # %% [markdown] lang="en"
 # ## 9. How long is enough: where overfitting begins
 #
-# Compute the same loss on the eight drawings that are not trained on (`validation`), with the same noise and noise levels each time. The training's loss keeps falling; that of
-# the validation falls at first, and after some thirty steps no longer: from there on more training only learns these 24 pictures by heart. `patience` ends a training when the validation gains no more.
+# Compute the same loss on the eight drawings that are not trained on (`validation`), with the same noise and noise levels each time. The training's loss falls in ups and downs (it is
+# computed with the dropouts, and so lies above the other); that of the validation falls at first, and after some sixty steps hardly any more. `patience` ends a training when the validation gains no more.
+#
+# Yet the style is not learnt where the loss stops: section 7's 50 steps gave line art in half of the pictures, section 4's 240 in nine of ten. The loss measures how well noise is guessed, not the style
+# you want. So look at both: a validation loss that rises means learning by heart, and whether the drawings are good the pictures and the judge say.
 # %% tags=["nbval-ignore-output"]
 remove_lora(pipe.unet)
 watched = list(train(pipe, folder, recipe.but(steps_per_epoch=100, batch_size=8, validation_every=10), say=quiet))
@@ -488,14 +496,14 @@ assert table["LoRA"][4] < 0.2 * base_count and lora_bytes < 0.2 * unet_bytes
 print(f"trained parameters: {table['LoRA'][4] / base_count:.1%} of the UNet's")
 # %% [markdown] lang="zh"
 # - **参数少、省内存**：成立，而且可以数出来。要训练的参数、梯度和 AdamW 的平均值都按比例变少。但 UNet 本身和中间结果还在，所以总内存省不到同样的倍数：完整的 Kolors 见下一节。
-# - **训练快**：每一步只快一点点。猜噪声要算的还是整个 UNet，误差也要往回传一遍；省下的只是改参数那一步。
-# - **保留原来的本事**：要看强度和步数。上面的 forget 和 new 就是答案：学得狠的 LoRA 一样会忘。它真正的好处是**关得掉**：强度 0 就是原来的模型，一个数都没变；全量微调做不到。
+# - **训练快**：在这里不成立，时间差不多。猜噪声要算的还是整个 UNet，误差也要往回传一遍；省下的只是改参数那一步，多出来的是 A 和 B 自己的计算。
+# - **保留原来的本事**：要看学了多少。学习率 1e-4 的全量微调和 LoRA 画风差不多，东西和 forget 也差不多；学得狠的那一行画风十成，忘得也最多。LoRA 学得狠一样会忘（见第 7 节的 rate x 10）。它真正的好处是**关得掉**：强度 0 就是原来的模型，一个数都没变；全量微调做不到。
 # - **文件小、好换**：成立，文件大小见上表，一个底模可以配许多个。
 # %% [markdown] lang="en"
 # - **Few parameters, less memory**: true, and counted. What is trained, its gradients and AdamW's averages shrink by the same factor. The UNet and what it computes in between stay,
 #   so the whole does not shrink as much: for the full Kolors see the next section.
-# - **Fast**: only a little, per step. Guessing the noise is still the whole UNet, and the error still goes all the way back; what is saved is the change of the parameters.
-# - **Keeps what the model could do**: depends on strength and steps. The columns forget and new are the answer: a LoRA that learns hard forgets as well. Its real
+# - **Fast**: not here, the seconds are about the same. Guessing the noise is still the whole UNet, and the error still goes all the way back; what is saved is the change of the parameters, what is added are A and B themselves.
+# - **Keeps what the model could do**: depends on how much is learnt. Full fine-tuning at 1e-4 has about the LoRA's style, and about its subjects and forgetting; the line that learns hard has all of the style and forgets most. A LoRA that learns hard forgets as well (section 7, rate x 10). Its real
 #   advantage is that it can be **switched off**: strength 0 is the base, number for number. Full fine-tuning cannot do that.
 # - **Small files, easy to swap**: true, see the table; one base serves many of them.
 # %% [markdown] lang="zh"
@@ -618,22 +626,22 @@ my_answer = exercises.check_number(my_strength, (2 / 16) / (4 / 16))
 # 答案 / answer
 my_answer = exercises.check_number(0.5, (2 / 16) / (4 / 16))
 # %% [markdown] lang="zh"
-# **练习 3**　强度开到 1.5，狗就认不出来了。改 `my_strength`，让裁判重新认出蓝色背景上的狗，但又不是原来那张图（强度 0）：线稿要留下一点。
+# **练习 3**　强度开到 2.5，兔子就认不出来了。改 `my_strength`，让裁判重新认出蓝色背景上的兔子，但又不是原来那张图（强度 0）：线稿要留下一点。
 # %% [markdown] lang="en"
-# **Exercise 3**　At a strength of 1.5 the dog cannot be recognised. Change `my_strength` until the judge sees the dog on blue again, yet not by drawing the base's picture (strength 0): something of the line art is to be left.
+# **Exercise 3**　At a strength of 2.5 the rabbit cannot be recognised. Change `my_strength` until the judge sees the rabbit on blue again, yet not by drawing the base's picture (strength 0): something of the line art is to be left.
 # %% tags=["nbval-ignore-output"]
 remove_lora(pipe.unet)
 report = load_lora(pipe.unet, result.path, name="lines")
 set_strength(pipe.unet, 0)
-plain_dog = draw(pipe, "一只狗，线稿，蓝色背景", seed=1)
-my_strength = 1.5
+plain_rabbit = draw(pipe, "一只兔子，线稿，蓝色背景", seed=1)
+my_strength = 2.5
 set_strength(pipe.unet, my_strength)
-my_dog = draw(pipe, "一只狗，线稿，蓝色背景", seed=1)
-exercises.check_same_thing(plain_dog, my_dog)
-my_dog
+my_rabbit = draw(pipe, "一只兔子，线稿，蓝色背景", seed=1)
+exercises.check_same_thing(plain_rabbit, my_rabbit)
+my_rabbit
 # %% tags=["solution", "nbval-ignore-output"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-set_strength(pipe.unet, 0.3)
-my_dog = draw(pipe, "一只狗，线稿，蓝色背景", seed=1)
-exercises.check_same_thing(plain_dog, my_dog)
-my_dog
+set_strength(pipe.unet, 0.5)
+my_rabbit = draw(pipe, "一只兔子，线稿，蓝色背景", seed=1)
+exercises.check_same_thing(plain_rabbit, my_rabbit)
+my_rabbit
