@@ -15,6 +15,7 @@ from course_lib.caption_table import read_table
 from course_lib.judge import judge
 from course_lib.messages import LessonError
 from course_lib.scenes import Scene, Thing
+from data.recipe.export import same_styles
 
 CAT = Scene((Thing("cat-face"),), "flat", "blue")
 PAIR = Scene((Thing("cat-face", 0.25, 0.5, 0.4), Thing("red-apple", 0.75, 0.5, 0.4)), "flat", "yellow")
@@ -37,12 +38,14 @@ def test_the_judge_sees_what_the_scene_says_and_so_does_the_caption():
     drawn, missed = [scenes.random_scene(rng) for _ in range(120)], []
     for scene, verdict in zip(drawn, judge([synthesis.render(scene, 64) for scene in drawn])):
         wanted = (scene.things[0].subject, scene.style, scene.ground)
-        if (seen := (verdict.subject, verdict.style, verdict.ground)) != wanted:
+        seen = (verdict.subject, verdict.style, verdict.ground)
+        if seen not in [(wanted[0], style, wanted[2]) for style in same_styles(*wanted[:2])]:
             missed.append((wanted, seen))
         for lang in ("zh", "en"):
             named = emoji.read_prompt(scenes.describe(scene, lang))
             assert (named.subject, named.style, named.ground, named.unknown) == (*wanted, ())
-    assert len(missed) <= 6, missed  # the judge's own card: 98 % of the styles; a flat star is its own colour block
+    # white on a colour, and yellow on yellow: the two of 120 that the judge takes for something else
+    assert {wanted for wanted, _ in missed} <= {("key", "flat", "yellow"), ("rabbit-face", "flat", "cyan")}, missed
 
 
 def test_each_of_several_things_stands_where_the_caption_says():
