@@ -23,12 +23,14 @@ from course_lib.lora_adapters import (
     list_modules,
     list_names,
     list_weights,
+    make_room_for_bias,
     read_layers,
     read_strengths,
 )
+from course_lib.lora_alphas import check_alpha, read_lora
 from course_lib.lora_convert import convert as convert
 from course_lib.lora_convert import require_alpha, write_lora
-from course_lib.lora_files import check_alpha, join_range, read_lora
+from course_lib.lora_files import join_range
 from course_lib.lora_inspect import inspect as inspect
 from course_lib.lora_keys import list_layers
 from course_lib.lora_match import match_layers, read_base
@@ -54,11 +56,13 @@ class LoraReport:
     dora: bool
     base: str
     trigger_word: str
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         alpha = self.alpha if isinstance(self.alpha, str) else f"{self.alpha:g}"
         words = text("lora_loaded", name=self.name, format=self.format, matched=self.matched, held=self.held,
                      rank=self.rank, alpha=alpha, strength=f"{self.strength:g}")
+        words = "\n".join([words, *self.notes])
         if self.trigger_word:
             words += "\n" + text("lora_trigger", word=self.trigger_word)
         return words if self.base else words + "\n" + text("lora_base_untold")
@@ -130,7 +134,7 @@ def load_lora(unet: UNet2DConditionModel, path: str | Path, *, alpha: float | No
     apply_strengths(unet, strengths)
     dora = any(matrices.magnitude is not None for matrices in layers.values())
     return LoraReport(name, file.format, join_range(file.list_ranks()), join_range(file.list_alphas()), len(layers),
-                      file.held, strength, dora, read_base(file), file.header.get("trigger_word", ""))
+                      file.held, strength, dora, read_base(file), file.header.get("trigger_word", ""), file.notes)
 
 
 def set_strength(unet: UNet2DConditionModel, strength: float, name: str | None = None) -> None:
@@ -148,6 +152,7 @@ def merge_lora(unet: UNet2DConditionModel) -> list[str]:
     find_name(unet, next(iter(list_names(unet)), None))
     names = list_names(unet)
     for _, module in list_modules(unet):
+        make_room_for_bias(module)
         module.merge()
     unet.unload_lora()
     return names

@@ -20,7 +20,7 @@ TOKEN = "MODELSCOPE_API_TOKEN"
 PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 AGREEMENT = "MODEL_LICENSE"
 DOWN = re.compile(r"lora_A(\.default)?\.weight|lora_down\.weight|lora\.down\.weight")  # its rows are the rank
-DYNAMIC = "Dynamic"  # what kohya's tools write for an alpha that differs from layer to layer; each layer has its own
+UNTOLD = ("Dynamic", "None")  # what kohya's tools write where the alpha differs from layer to layer, or is unknown
 BASES = {"kolors": hub.KOLORS.name, "tiny": "Tiny Kolors"}
 
 
@@ -96,19 +96,24 @@ def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: st
 def read_header_alpha(header: dict[str, str]) -> float | None:
     """Return the alpha that a header tells for all layers, by the course's own key or kohya's; None for neither."""
     for key in ("alpha", "ss_network_alpha"):
-        if header.get(key, DYNAMIC) != DYNAMIC:
+        if header.get(key, "None") not in UNTOLD:
             return float(header[key])
     return None
 
 
 def find_alpha(header: dict[str, str], alphas: set[float]) -> float | None:
-    """Find alpha in a header: the course's own key, kohya's, diffusers' table, or kohya's tensors; None if nowhere."""
+    """Find alpha: that of kohya's tensors, else the header's own, kohya's, diffusers' table; None if nowhere or several.
+
+    The tensors go first, as in every tool that draws with the file.
+    """
+    if alphas:
+        return min(alphas) if len(alphas) == 1 else None
     told = read_header_alpha(header)
     if told is not None:
         return told
     table = json.loads(header.get("lora_adapter_metadata", "{}"))
-    alphas = {float(value) for key, value in table.items() if key.endswith("lora_alpha")} or alphas
-    return alphas.pop() if len(alphas) == 1 else None
+    listed = {float(value) for key, value in table.items() if key.endswith("lora_alpha")}
+    return listed.pop() if len(listed) == 1 else None
 
 
 def write_card(title: str, facts: LoraFacts) -> str:
