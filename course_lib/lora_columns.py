@@ -1,4 +1,4 @@
-"""DoRA that gives each column of a weight its length, as LyCORIS and OneTrainer train it; peft's own gives each row one.
+"""DoRA that gives each column of a weight its length, as LyCORIS and OneTrainer train it; peft's own has rows.
 
 The paper (Liu 2024, https://arxiv.org/abs/2402.09353) takes the columns, the diffusion models' trainers took both:
 W' = m V / |V|, with V = W + (alpha/rank) B A and the lengths |V| of what each input counts, over all outputs.

@@ -46,7 +46,7 @@ class Matrices:
 
     @property
     def by_column(self) -> bool:
-        """Whether it is a DoRA that gives each column of the weight (what one input counts) its length, not each row."""
+        """Whether it is a DoRA that gives each column of the weight, what one input counts, its length."""
         return self.magnitude is not None and self.magnitude.ndim == 2
 
     @property

@@ -102,7 +102,7 @@ def read_header_alpha(header: dict[str, str]) -> float | None:
 
 
 def find_alpha(header: dict[str, str], alphas: set[float]) -> float | None:
-    """Find alpha: that of kohya's tensors, else the header's own, kohya's, diffusers' table; None if nowhere or several.
+    """Find alpha: kohya's tensors', else in a header our own, kohya's, diffusers' table; None if nowhere or several.
 
     The tensors go first, as in every tool that draws with the file.
     """

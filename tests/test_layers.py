@@ -22,7 +22,8 @@ ORDER = ["texts", "messages", "pickles", "machine", "download", "hub", "publish"
          "picture_files", "signals", "near_duplicates", "set_rows", "set_report", "set_captions", "set_pictures",
          "set_split", "set_figures", "set_writer", "messy_set", "scale_operator", "scale_out", "dataset",
          # LoRA: files, then training
-         "lora_keys", "lora_files", "lora_alphas", "lora_match", "lora_columns", "lora_adapters", "lora_convert", "lora_inspect", "lora",
+         "lora_keys", "lora_files", "lora_alphas", "lora_match", "lora_columns", "lora_adapters", "lora_convert",
+         "lora_inspect", "lora",
          "style_sets", "train_config", "train_rows", "train_cache", "train_data", "train_loss", "train_processes",
          "train_state", "train_run", "train_record", "train_view", "train", "train_command",
          # workflows, then ComfyUI

@@ -19,8 +19,8 @@ from safetensors.torch import load_file, save_file
 from course_lib.footprint import build_part
 from course_lib.kolors_configs import UNET
 from course_lib.lora import ATTENTION, convert, inspect, load_lora, remove_lora, set_strength
-from course_lib.lora_convert import write_lora
 from course_lib.lora_alphas import read_lora
+from course_lib.lora_convert import write_lora
 from course_lib.lora_files import Matrices
 from course_lib.lora_keys import find_layers, known_layers, split_key
 from course_lib.lora_match import find_base

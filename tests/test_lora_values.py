@@ -85,7 +85,8 @@ def test_a_dora_of_columns_is_merged_as_it_was_meant(unet):
             random(2, module.in_features), weight, bias), atol=1e-5, rtol=1e-5)
     merge_lora(unet)
     for name, weight in unet.named_parameters():
-        torch.testing.assert_close(weight, expected.get(name.removesuffix(".weight"), before[name]), atol=1e-5, rtol=1e-5)
+        wanted = expected.get(name.removesuffix(".weight"), before[name])
+        torch.testing.assert_close(weight, wanted, atol=1e-5, rtol=1e-5)
 
 
 @pytest.mark.parametrize("layer", [TO_K, "down_blocks.0.attentions.0.transformer_blocks.0.ff.net.2", RESNET])
@@ -108,7 +109,8 @@ def test_columns_are_told_by_the_shape_whatever_the_layer(unet, tmp_path, layer)
             turned = weight + 0.5 * (up.flatten(1) @ down.flatten(1)).reshape(weight.shape)
             wanted = turned * (rows.flatten() / turned.flatten(1).norm(dim=1)).view(-1, 1, *places)
         if kernel:
-            expected = torch.nn.functional.conv2d(random(2, width, 8, 8), wanted, module.get_base_layer().bias, padding=1)
+            bias = module.get_base_layer().bias
+            expected = torch.nn.functional.conv2d(random(2, width, 8, 8), wanted, bias, padding=1)
             found = answer(module, 8, 8)
         else:
             expected = torch.nn.functional.linear(random(2, width), wanted, module.get_base_layer().bias)
@@ -205,7 +207,8 @@ def test_the_reported_header_of_none_is_no_fault(unet):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("header", [{"alpha": "1"}, {"ss_network_alpha": "16.0"}, {"ss_network_alpha": "1", "alpha": "8"}])
+@pytest.mark.parametrize("header", [
+    {"alpha": "1"}, {"ss_network_alpha": "16.0"}, {"ss_network_alpha": "1", "alpha": "8"}])
 def test_an_alpha_beside_the_weights_goes_before_the_header_with_a_word(unet, tmp_path, header, language):
     set_language(language)
     path = write_kohya(tmp_path / "a.safetensors", header)
@@ -281,7 +284,8 @@ def test_locons_third_matrix_is_multiplied_in(unet, tmp_path):
     tensors = {f"{name}.lora_up.weight": up, f"{name}.lora_mid.weight": mid, f"{name}.lora_down.weight": down,
                f"{name}.alpha": torch.tensor(1.5)}
     save_file(tensors, tmp_path / "a.safetensors")
-    for file in (tmp_path / "a.safetensors", convert(tmp_path / "a.safetensors", tmp_path / "k.safetensors", to="kohya")):
+    convert(tmp_path / "a.safetensors", tmp_path / "k.safetensors", to="kohya")
+    for file in (tmp_path / "a.safetensors", tmp_path / "k.safetensors"):
         other = copy.deepcopy(unet)
         load_lora(other, file)
         merge_lora(other)
@@ -352,8 +356,8 @@ def write_archive(path, content, **parts):
 
 
 ENDLESS = b"\x80\x02}q\x00K\x01" + b"q\x01h\x01\x86" * 60 + b"K\x01s."  # {t60: 1}, each t twice the one before
-ALIKE = b"\x80\x02}(" + b"".join(pickle.dumps(number * (2**61 - 1), 2)[2:-1] + b"K\x01" for number in range(1, 20_000)) \
-    + b"u."  # keys that all hash to 0
+KEYS = [pickle.dumps(number * (2**61 - 1), 2)[2:-1] for number in range(1, 20_000)]  # all hash to 0
+ALIKE = b"\x80\x02}(" + b"".join(key + b"K\x01" for key in KEYS) + b"u."
 DEEP = b"\x80\x02}K\x01" + b"\x85" * 100_000 + b"K\x01s."
 
 
