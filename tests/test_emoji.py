@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_lib import emoji
+from course_lib.pictures import emoji
 
 
 def test_every_subject_has_a_picture_in_every_style():

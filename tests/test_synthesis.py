@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from course_lib import emoji, scenes, synthesis
-from course_lib.caption_table import read_table
-from course_lib.judge import judge
+from course_lib.dataset.making import scenes, synthesis
+from course_lib.dataset.making.scenes import Scene, Thing
+from course_lib.dataset.table import read_table
 from course_lib.messages import LessonError
-from course_lib.scenes import Scene, Thing
+from course_lib.pictures import emoji
+from course_lib.pictures.classifier import judge
 from data.recipe.export import same_styles
 
 CAT = Scene((Thing("cat-face"),), "flat", "blue")

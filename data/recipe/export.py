@@ -15,9 +15,10 @@ from diffusers.pipelines.kolors import ChatGLMTokenizer
 from PIL import Image
 from safetensors.torch import save_file
 
-from course_lib import emoji, hub
-from course_lib.generate import draw_batch
-from course_lib.judge import border_ground, judge
+from course_lib.hub import fetching
+from course_lib.pictures import emoji
+from course_lib.pictures.classifier import border_ground, judge
+from course_lib.sampling.drawing import draw_batch
 from data.recipe import unet, vae
 from data.recipe.common import HERE
 
@@ -153,7 +154,7 @@ def write_card(pipe: KolorsPipeline, runs: Path, folder: Path) -> dict[str, dict
     for name in ("vae", "unet"):
         shutil.copyfile(runs / f"{name}.jsonl", card / f"{name}.jsonl")
     write_readme(pipe, scores, folder)
-    hub.write_manifest(folder)
+    fetching.write_manifest(folder)
     return scores
 
 

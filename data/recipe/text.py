@@ -9,7 +9,7 @@ import torch
 from diffusers.pipelines.kolors import ChatGLMModel, ChatGLMTokenizer
 from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig
 
-from course_lib import emoji
+from course_lib.pictures import emoji
 from data.recipe.common import ALL_STYLES
 
 VOCABULARY = 700

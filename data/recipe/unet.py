@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
 from diffusers.pipelines.kolors import ChatGLMModel, ChatGLMTokenizer
 
-from course_lib import emoji
+from course_lib.pictures import emoji
 from data.recipe.common import compose_batch, lighter_numbers, load_checkpoint, log, one_cycle, save_checkpoint
 from data.recipe.text import HIDDEN, encode, tokenize
 

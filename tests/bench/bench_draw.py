@@ -3,7 +3,7 @@
 import statistics
 import time
 
-from course_lib.pipeline import draw, load
+from course_lib.pictures.picture import draw, load
 
 RUNS = 9
 

@@ -1,0 +1,326 @@
+"""From nodes and links to the two forms: the server's (API JSON) and the page's (UI JSON).
+
+The server's form has no notes, reroutes, muted or bypassed nodes and no subgraphs; ComfyUI's page resolves them
+before it sends a workflow, and so does this.
+"""
+
+import random
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from course_lib.messages import error, text
+from course_lib.workflow.layout import Box, complete, place
+from course_lib.workflow.node_types import NOT_SENT, NodeType
+from course_lib.workflow.parts import (
+    BYPASSED,
+    NOTES,
+    PRIMITIVE,
+    REROUTE,
+    SUBGRAPH_INPUT,
+    SUBGRAPH_OUTPUT,
+    VIRTUAL,
+    Graph,
+    Link,
+    Node,
+    Socket,
+)
+from course_lib.workflow.reading import drop_forced, name_values
+
+MOST_PLACES = 20_000  # nodes after subgraphs are unfolded; each use of one counts
+NUMBERED = re.compile(r" \(\d+\)$")
+COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
+CHOICE = re.compile(r"(?<!\\)\{((?:[^{}\\]|\\.)*)(?<!\\)\}", re.DOTALL)
+Types = Mapping[str, NodeType]
+
+
+@dataclass
+class Place:
+    """One node of the unfolded workflow: its id, "7" or "host:7" inside a subgraph, and the place of that host."""
+
+    id: str
+    graph: Graph
+    node: Node
+    host: "Place | None" = None
+
+
+def write_api(root: Graph, types: Types) -> dict[str, dict]:
+    """Return the server's form; LessonError naming nodes whose values have no names, and circles of reroutes."""
+    places = dict(unfold(root, root, None, ()))
+    active = {number: found for number, found in places.items() if is_sent(found, root)}
+    unnamed = [found.node for found in active.values() if not (found.node.type in types or has_names(found.node))]
+    if unnamed:
+        raise error("graph_unnamed", nodes=text("list_comma").join(
+            f"{node.type} ({node.id})" for node in unnamed[:10]), count=len(unnamed))
+    written = {}
+    for number, found in active.items():
+        inputs = write_values(found.node, types)
+        for name, socket in found.node.sockets.items():
+            source = find_source(found, name, socket.kind, places, root)
+            if isinstance(source, Value):
+                inputs[socket.name] = wrap(source.value)
+            elif source is not None and source[0] in active:
+                inputs[socket.name] = list(source)
+            elif source is not None:  # a muted node is as good as none
+                inputs.pop(socket.name, None)
+        known = types.get(found.node.type)
+        title = found.node.title or (known.display_name if known else found.node.type)
+        written[number] = {"inputs": inputs, "class_type": found.node.type, "_meta": {"title": title}}
+    return written
+
+
+@dataclass
+class Value:
+    """What an input gets without a link: a primitive's value, or that of a widget on a subgraph's node."""
+
+    value: object
+
+
+def unfold(graph: Graph, root: Graph, host: Place | None, kinds: tuple[str, ...]) -> Iterator[tuple[str, Place]]:
+    """Yield each node by its id, those inside subgraphs after the node that stands for them."""
+    total = 0
+    for node in graph.nodes.values():
+        found = Place(f"{host.id}:{node.id}" if host else node.id, graph, node, host)
+        yield found.id, found
+        if node.type in root.subgraphs:
+            if node.type in kinds or len(kinds) > 20:
+                raise error("graph_subgraph_circle", id=found.id, name=root.subgraphs[node.type].name)
+            for pair in unfold(root.subgraphs[node.type], root, found, (*kinds, node.type)):
+                total += 1
+                if total > MOST_PLACES:
+                    raise error("graph_too_many", count=total, most=MOST_PLACES)
+                yield pair
+
+
+def is_sent(found: Place, root: Graph) -> bool:
+    """Say whether a node goes to the server: active, in active hosts, and no part of the page alone."""
+    node = found.node
+    if node.type in VIRTUAL or node.type in root.subgraphs or node.id in (SUBGRAPH_INPUT, SUBGRAPH_OUTPUT):
+        return False
+    while found is not None:
+        if not found.node.is_active:
+            return False
+        found = found.host
+    return True
+
+
+def has_names(node: Node) -> bool:
+    """Say whether a node's values are known by name; those beyond the names, which some pages write, do not count."""
+    return not node.widgets or not all(name.isdecimal() for name in node.widgets)
+
+
+def write_values(node: Node, types: Types) -> dict[str, object]:
+    """Return a node's values by name as the server gets them, defaults where the file has none."""
+    known = types.get(node.type)
+    values = name_again(node, known) if known and not has_names(node) else node.widgets
+    if known:
+        values = {**{name: value for name, value in known.walk_widgets() if value is not None}, **values}
+    written = {}
+    for name, value in values.items():
+        if NUMBERED.sub("", name) in NOT_SENT or name.isdecimal():
+            continue
+        if known and name in known.inputs and known.inputs[name].dynamic and isinstance(value, str):
+            value = choose(value)
+        written[name] = wrap(value)
+    return written
+
+
+def name_again(node: Node, known: NodeType) -> dict[str, object]:
+    """Return values that were read by their place by the names of a definition that came later."""
+    values = [*node.widgets.values()]
+    return name_values(values, drop_forced([*known.list_widgets()], known, values))
+
+
+def wrap(value: object) -> object:
+    """Return a list in the wrapping that tells it from a link."""
+    return {"__value__": value} if isinstance(value, list) else value
+
+
+def choose(words: str) -> str:
+    """Choose one of each {a|b} in a prompt at random, the inner ones first, and drop /* */ and // comments."""
+    words = COMMENT.sub("", words)
+    while found := CHOICE.search(words):
+        words = words[:found.start()] + random.choice(found[1].split("|")) + words[found.end():]
+    return words.replace("\\{", "{").replace("\\}", "}")
+
+
+def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place], root: Graph
+                ) -> tuple[str, int] | Value | None:
+    """Follow an input back to the node that makes its data: (id, output), a Value, or None where nothing comes.
+
+    Goes through reroutes, bypassed nodes, and both ends of subgraphs; LessonError for a circle of those.
+    """
+    found, seen, rerouted = start, set(), False
+    link = found.node.inputs.get(name)
+    while link is not None:
+        if (found.id, link.id, link.output) in seen:
+            raise error("graph_reroute_circle", id=start.id, type=start.node.type, input=name)
+        seen.add((found.id, link.id, link.output))
+        if link.source == SUBGRAPH_INPUT and found.host:
+            given = found.graph.nodes[SUBGRAPH_INPUT].outputs[link.output].name
+            found = found.host
+            link = found.node.inputs.get(given)
+            if link is None:
+                return Value(found.node.widgets[given]) if given in found.node.widgets else None
+            continue
+        found = places[f"{found.host.id}:{link.source}" if found.host else link.source]
+        node, slot = found.node, link.output
+        if node.mode == BYPASSED:
+            link = pass_through(node, slot, kind)
+        elif node.type in root.subgraphs:
+            found, link = enter(found, slot, places, root)
+        elif node.type == REROUTE:
+            link, rerouted = next(iter(node.inputs.values()), None), True
+        elif node.type == PRIMITIVE:  # ComfyUI's page loses a primitive's value at a reroute
+            return Value(node.widgets["value"]) if "value" in node.widgets and not rerouted else None
+        else:
+            return None if node.type in NOTES else (found.id, slot)
+    return None
+
+
+def pass_through(node: Node, slot: int, kind: str) -> Link | None:
+    """Return the link that a bypassed node hands on: of the input beside the output, else the first of its kind."""
+    sockets = [*node.sockets.values()]
+    links = [*node.inputs.values()]
+    out = node.outputs[slot].kind
+    if kind == "*":
+        return links[slot if slot < len(links) else 0] if links else None
+    if slot < len(sockets) and fits(sockets[slot].kind, out) and fits(sockets[slot].kind, kind):
+        return links[slot]
+    exact = [link for socket, link in zip(sockets, links) if socket.kind == kind]
+    loose = [link for socket, link in zip(sockets, links) if fits(socket.kind, out) and fits(socket.kind, kind)]
+    return next(iter([*exact, *loose]), None)
+
+
+def fits(first: str, second: str) -> bool:
+    """Say whether two sockets can be linked; kinds may be lists such as "INT,FLOAT"."""
+    return "*" in (first, second) or bool(set(first.lower().split(",")) & set(second.lower().split(",")))
+
+
+def enter(host: Place, slot: int, places: Mapping[str, Place], root: Graph) -> tuple[Place, Link | None]:
+    """Return the inner end that an output of a subgraph's node shows, and the link that leads to it."""
+    inside = root.subgraphs[host.node.type].nodes.get(SUBGRAPH_OUTPUT)
+    names = [*inside.inputs] if inside else []
+    wanted = host.node.outputs[slot].name
+    name = wanted if wanted in names else names[slot] if slot < len(names) else None
+    return places[f"{host.id}:{SUBGRAPH_OUTPUT}"] if inside else host, inside.inputs[name] if name is not None else None
+
+
+def write_page(root: Graph, types: Types) -> dict[str, object]:
+    """Return the page's form, the nodes without a place laid out in columns."""
+    page = {"id": root.extra.get("id"), "revision": 0, **write_level(root, types),
+            "config": {}, "extra": {}, "version": 0.4, **root.extra}
+    if root.subgraphs:
+        inside = [{"id": kind, "version": 1, **write_level(graph, types), "config": {}, "extra": {}, **graph.extra,
+                   "name": graph.name} for kind, graph in root.subgraphs.items()]
+        page["definitions"] = {"subgraphs": inside}
+    return {key: value for key, value in page.items() if value is not None}
+
+
+def write_level(graph: Graph, types: Types) -> dict[str, object]:
+    """Return nodes, links and groups of one graph."""
+    ends = {SUBGRAPH_INPUT, SUBGRAPH_OUTPUT} & set(graph.nodes)
+    numbers, links = number_links(graph)
+    boxes = place(graph, types)
+    places = {key: at for at, key in enumerate(graph.nodes)}
+    nodes = [write_node(node, boxes[node.id], numbers, links, types, places[node.id])
+             for node in graph.nodes.values() if node.id not in ends]
+    written = {
+        "last_node_id": max([int(key) for key in graph.nodes if key.isdecimal()], default=0),
+        "last_link_id": max([*numbers.values(), 0]), "nodes": nodes,
+        "links": [write_link(graph, link, number, bool(ends)) for link, number in links],
+        "groups": [{"title": group.title, "bounding": [*group.bounding], "color": group.color, **group.extra}
+                   for group in graph.groups]}
+    if ends:
+        written["state"] = {"lastGroupId": len(graph.groups), "lastNodeId": written.pop("last_node_id"),
+                            "lastLinkId": written.pop("last_link_id"), "lastRerouteId": 0}
+    for key, end, part in ((SUBGRAPH_INPUT, "inputNode", "inputs"), (SUBGRAPH_OUTPUT, "outputNode", "outputs")):
+        if key in ends:
+            written |= write_end(graph.nodes[key], end, part, links)
+    return written
+
+
+def number_links(graph: Graph) -> tuple[dict[tuple[str, str], int], list[tuple[Link, int]]]:
+    """Return the number of the link at each (node, input), and every link with its number, each number once."""
+    numbers: dict[tuple[str, str], int] = {}
+    links = []
+    taken: set[int] = set()
+    free = max((link.id for link in graph.links), default=0) + 1
+    for link in graph.links:
+        number = link.id
+        if number in taken:
+            number, free = free, free + 1
+        taken.add(number)
+        numbers[link.target, link.input] = number
+        links.append((link, number))
+    return numbers, links
+
+
+def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int], links: list[tuple[Link, int]],
+               types: Types, order: int) -> dict[str, object]:
+    """Return one node of the page's form."""
+    written = {"id": as_number_id(node.id), "type": node.type, "pos": [*box[:2]], "size": [*box[2:]], "flags": {},
+               "order": order, "mode": node.mode,
+               "inputs": [{**write_socket(socket), "link": numbers.get((node.id, name))}
+                          for name, socket in node.sockets.items()],
+               "outputs": [{**write_socket(socket), "slot_index": slot,
+                            "links": [number for link, number in links
+                                      if link.source == node.id and link.output == slot] or None}
+                           for slot, socket in enumerate(node.outputs)],
+               "properties": node.properties}
+    if node.title:
+        written["title"] = node.title
+    if node.extra.get("widgets_form") == "dict":
+        written["widgets_values"] = node.widgets
+    elif node.widgets or node.type in types and types[node.type].list_widgets():
+        written["widgets_values"] = write_widgets(node, types)
+        if node.extra.get("widgets_form") == "named":  # newer pages write the names beside the values
+            written["widgets_values_named"] = node.widgets
+    return {**written, **{key: value for key, value in node.extra.items() if key != "widgets_form"}}
+
+
+def as_number_id(key: str) -> int | str:
+    """Return a node's id as a page writes it: a number where it is one."""
+    return int(key) if key.isascii() and key.lstrip("-").isdecimal() and str(int(key)) == key else key
+
+
+def write_socket(socket: Socket) -> dict[str, object]:
+    """Return an input or output without its links."""
+    written = {**socket.extra, "name": socket.name, "type": socket.kind}
+    if socket.label:
+        written["label"] = socket.label
+    if socket.widget is not None:
+        written["widget"] = {"name": socket.widget}
+    return written
+
+
+def write_widgets(node: Node, types: Types) -> list[object]:
+    """Return a node's values in the order of its page; what a node from the server's form leaves out gets its default.
+
+    A node that was read from a page keeps that page's order.
+    """
+    known = types.get(node.type)
+    if known is None or "widgets_form" in node.extra:
+        return [*node.widgets.values()]
+    names = known.list_widgets()
+    return [complete(node, types).widgets[name] for name in names] + [
+        value for name, value in node.widgets.items() if name not in names]
+
+
+def write_link(graph: Graph, link: Link, number: int, inside: bool) -> list | dict:
+    """Return a link as the page writes it: a list, in a subgraph an object."""
+    slot = [*graph.nodes[link.target].inputs].index(link.input)
+    values = (number, as_number_id(link.source), link.output, as_number_id(link.target), slot, link.kind)
+    if not inside:
+        return [*values]
+    return {**dict(zip(("id", "origin_id", "origin_slot", "target_id", "target_slot", "type"), values)), **link.extra}
+
+
+def write_end(node: Node, end: str, part: str, links: list[tuple[Link, int]]) -> dict[str, object]:
+    """Return one end of a subgraph and the sockets there."""
+    sockets = node.outputs if part == "inputs" else node.sockets.values()
+    numbers = [[number for link, number in links if (
+        link.source == node.id and link.output == slot if part == "inputs"
+        else link.target == node.id and [*node.inputs].index(link.input) == slot)] for slot in range(len(sockets))]
+    return {end: node.extra.get("end") or {"id": int(node.id), "bounding": [*node.position, *node.size]},
+            part: [{**write_socket(socket), "linkIds": ids} for socket, ids in zip(sockets, numbers)]}
