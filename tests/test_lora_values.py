@@ -15,11 +15,11 @@ from peft import LoraConfig
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from course_lib.lora import convert, inspect, load_lora, merge_lora, remove_lora, save_lora, set_strength
-from course_lib.lora_alphas import match_patterns
-from course_lib.lora_keys import known_layers
+from course_lib.lora.alphas import match_patterns
+from course_lib.lora.names import known_layers
+from course_lib.lora.publishing import read_facts
+from course_lib.lora.verbs import convert, inspect, load_lora, merge_lora, remove_lora, save_lora, set_strength
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.publish import read_facts
 
 FILES = Path(__file__).parent / "data" / "lora"
 LAYERS = known_layers("tiny")
@@ -174,7 +174,7 @@ def test_the_reported_pattern_counts(unet):
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "((", "(x+x+)+y", "[" * 1000, "(?P<a>x)(?P<a>y)"])
 def test_a_pattern_that_would_run_for_ever_or_is_none_is_told(unet, tmp_path, pattern, monkeypatch):
-    monkeypatch.setattr("course_lib.lora_alphas.MATCH_SECONDS", 2)
+    monkeypatch.setattr("course_lib.lora.alphas.MATCH_SECONDS", 2)
     save_file({f"unet.{TO_Q}{'.x' * 0}.lora_A.weight": random(2, 64), f"unet.{TO_Q}.lora_B.weight": random(64, 2)},
               tmp_path / "a.safetensors", {"lora_adapter_metadata": json.dumps(
                   {"lora_alpha": 2, "alpha_pattern": {pattern: 4}})})
