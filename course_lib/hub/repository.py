@@ -120,4 +120,5 @@ def takes(repo: Repo, path: str) -> bool:
 
 def fits(path: str, pattern: str) -> bool:
     """Say whether a pattern names a file (`*` crosses `/`); a file that runs code needs a pattern with its ending."""
-    return fnmatchcase(path, pattern) and (not path.endswith(CODE) or pattern.endswith(PurePosixPath(path).suffix))
+    runs_code = path.lower().endswith(CODE)
+    return fnmatchcase(path, pattern) and (not runs_code or pattern.endswith(PurePosixPath(path).suffix))
