@@ -1,4 +1,4 @@
-"""Where the course lies on this disk, and how files are written and told apart."""
+"""Where the course lies on this disk, and its files: read, copied, written whole or not at all."""
 
 import hashlib
 import json
@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 
 COURSE = Path(__file__).parent.parent
+CAMP = COURSE / "outputs" / "camp"  # where the camp's workflows look for their files
 POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
 
 

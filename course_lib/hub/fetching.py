@@ -6,11 +6,10 @@ from contextlib import suppress
 from itertools import count
 from pathlib import Path
 
-from course_lib.files import copy_whole, is_inside, sha256, write_json
+from course_lib.files import CAMP, copy_whole, is_inside, sha256, write_json
 from course_lib.hub import client, failures, progress
 from course_lib.hub.manifest import check_folder
 from course_lib.hub.repository import (
-    CAMP,
     CAMP_FILES,
     TINY,
     Listed,

@@ -1,8 +1,10 @@
 """What this machine has, and which lessons run on it; the only module that asks torch for a GPU."""
 
+import ctypes
 import os
 import platform
 import re
+import sys
 import warnings
 from dataclasses import dataclass
 from importlib import metadata
@@ -19,7 +21,6 @@ TINY_RAM = 2 * GIB  # bytes; a picture and its judging peak at 0.45 GiB; Jupyter
 NATIVE_BF16 = (8, 0)  # compute capability; older GPUs only imitate bfloat16, slowly
 AMD_BF16 = ("gfx908", "gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")  # with instructions for it (AMD's ISA guides)
 TROUBLES = ("driver", "too_old", "too_new", "no_gpu_torch")  # why a GPU is not usable; too new: newer than torch
-NVIDIA = ("/proc/driver/nvidia/version", "/dev/dxg")  # what its driver makes on Linux, and Windows' in WSL
 SAID = 300  # letters of what a driver said
 BUILT_FOR = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 # Bytes that a host lets one account keep where the work folder lies, which no system call tells. ModelScope's notebook
@@ -138,12 +139,15 @@ def count_used(folder: Path) -> int:
 
 def find_gpu() -> Gpu | None:
     """Return the first GPU, or None where none is seen; its free memory is what no program uses at this moment."""
-    if find_version("torch") is None:
+    version = find_version("torch")
+    if version is None:
         return None
+    if "torch" not in sys.modules and not may_have_gpu(version):  # one that is loaded already is asked
+        return make_unusable("no_gpu_torch", version, "NVIDIA") if has_driver() else None
     try:
         with warnings.catch_warnings(record=True) as told:  # a driver that is too old is told as a warning
             warnings.simplefilter("always")
-            import torch  # here, because it may be missing
+            import torch  # here, because it takes seconds
 
             available = torch.cuda.is_available()
     except Exception as cause:  # torch's own libraries, or the driver's, raise what they like
@@ -153,9 +157,25 @@ def find_gpu() -> Gpu | None:
     about = [str(each.message) for each in told if re.search("cuda|nvidia|hip|rocm", str(each.message), re.IGNORECASE)]
     if about:
         return make_unusable("driver", about[0])
-    if not (torch.version.cuda or torch.version.hip) and any(os.path.exists(place) for place in NVIDIA):
-        return make_unusable("no_gpu_torch", torch.__version__, "NVIDIA")
+    if not (torch.version.cuda or torch.version.hip) and has_driver():
+        return make_unusable("no_gpu_torch", version, "NVIDIA")
     return None
+
+
+def may_have_gpu(torch: str | None) -> bool:
+    """Say whether a torch of this version could see a GPU here; only then is it worth its seconds to ask it."""
+    if torch is None or "+cpu" in torch:
+        return False
+    return "rocm" in torch or has_driver()
+
+
+def has_driver() -> bool:
+    """Say whether NVIDIA's driver is here, by the library of it that torch opens too."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def ask_gpu(torch: ModuleType) -> Gpu:
