@@ -13,6 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from course_lib.files import refuse_pointer
 from course_lib.lora.headers import find_lora
 from course_lib.lora.names import name_method, recognise, split_key
 from course_lib.messages import error, text
@@ -106,6 +107,7 @@ def read_matrices(path: str | Path) -> LoraFile:
 def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     """Return a file's header and tensors; what it is is read from its first bytes, and no code in it is run."""
     try:
+        refuse_pointer(path)
         with path.open("rb") as content:
             first = content.read(9)
         if first.endswith(b"{") or not first.startswith(PICKLED):  # safetensors: 8 bytes of length, then JSON

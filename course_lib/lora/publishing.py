@@ -13,6 +13,7 @@ from pathlib import Path
 import safetensors
 
 from course_lib import files as course_lib_files
+from course_lib.files import refuse_pointer
 from course_lib.hub import client, repository
 from course_lib.hub.client import connect
 from course_lib.hub.failures import find_endpoint, find_status, unfold
@@ -66,6 +67,7 @@ def publish(folder: str | Path, repo: str, *, alpha: float | None = None, trigge
 
 def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: str) -> LoraFacts:
     """Read a LoRA's rank from its shapes, alpha and trigger word from what is given or its header; LessonError."""
+    refuse_pointer(file)
     try:
         with safetensors.safe_open(file, framework="numpy") as content:
             names = list(content.keys())

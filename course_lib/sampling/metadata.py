@@ -12,6 +12,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from course_lib.files import refuse_pointer
 from course_lib.messages import error, text
 from course_lib.sampling.a1111 import read_parameters, write_parameters
 from course_lib.sampling.settings import CONTROLS, SamplerSettings, check_settings
@@ -98,6 +99,8 @@ def read_settings(source: str | Path | bytes) -> Found:
     `prompt` is asked before `workflow` and `parameters`. LessonError for a file that is no PNG or holds none.
     """
     name = "bytes" if isinstance(source, bytes) else str(source)
+    if not isinstance(source, bytes):
+        refuse_pointer(Path(source))
     chunks = read_chunks(source, name)
     readers: dict[str, Callable[[str], Found]] = {"prompt": lambda chunk: read_graph(json.loads(chunk)),
                                                   "workflow": lambda chunk: read_graph(to_graph(json.loads(chunk))),

@@ -182,6 +182,13 @@ ERRORS = {
         "en": ("Nothing was downloaded: {folder} holds another {file}.", "It is none that fetch downloaded, and would be replaced.",
                "Move or rename it, or choose an empty folder."),
     },
+    "lfs_pointer": {
+        "zh": ("{file} 只是 Git LFS 的指针，不是文件本身。", "它只有一百多个字节，记着真正文件的校验和；克隆仓库时没有装 git-lfs，真正的内容就没有下载。",
+               "安装 git-lfs，在那个仓库里运行 git lfs pull；或到网页上下载这个文件，放到原来的位置。"),
+        "en": ("{file} is only a Git LFS pointer, not the file itself.",
+               "It has some hundred bytes with the real file's checksum: the repository was cloned without git-lfs, so the content never came.",
+               "Install git-lfs and run git lfs pull in that repository; or download the file from its page and put it here."),
+    },
     "download_cut": {
         "zh": ("「{name}」没有下载完。", "连接一再中断（{file}：{cause}）。", "再运行一次：已下载的会保留，从断开的地方接着下载。"),
         "en": ("\"{name}\" did not come through whole.", "The connection was cut again and again ({file}: {cause}).",

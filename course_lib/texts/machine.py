@@ -111,6 +111,11 @@ ERRORS = {
         "en": ("The weights in {folder} were not opened.", "They hold more than weights, and opening them would run someone's code: {cause}",
                "Delete this folder and download it again from a source that you trust."),
     },
+    "weights_no_memory": {
+        "zh": ("{part} 装不下。", "内存或显存不够：{cause}", "重启笔记本的内核，关闭其他占内存和显存的程序，再试一次；或换一台更大的机器。"),
+        "en": ("There is no room for {part}.", "The memory is full: {cause}",
+               "Restart the notebook's kernel, close other programs that hold memory or the GPU, and try again; or take a larger machine."),
+    },
     "weights_broken": {
         "zh": ("不能载入 {folder} 里的模型。", "{part} 读不出来：{cause}", "重新下载这个模型；已经完好的文件不会重下。"),
         "en": ("The model in {folder} cannot be loaded.", "{part} cannot be read: {cause}",
