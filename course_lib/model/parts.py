@@ -16,6 +16,7 @@ from course_lib.machine import hardware
 from course_lib.machine.footprint import set_tiles
 from course_lib.machine.planning import Plan
 from course_lib.messages import LessonError, error
+from course_lib.model.fingerprints import note_loaded
 from course_lib.model.pickles import check_pickle
 
 
@@ -61,6 +62,7 @@ def load_encoder(folder: Path, plan: Plan) -> ChatGLMModel:
         cpu_offload(encoder, execution_device=torch.device(plan.device))
     elif plan.encoder == "whole":
         encoder.to(plan.device)
+        note_loaded(encoder)
     return encoder.eval()
 
 

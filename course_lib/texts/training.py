@@ -16,6 +16,10 @@ TEXTS = {
     "train_resume_none": {
         "zh": "提示：{folder} 里没有可以继续的检查点，从头开始训练。",
         "en": "Note: {folder} holds no checkpoint to go on from; the training starts from the beginning."},
+    "train_numbered": {
+        "zh": "提示：{folder} 里已经有一次训练的文件，或另一个训练正在用它；为了不覆盖，这次写到 {place}。想接着那次训练，用 resume=True。",
+        "en": "Note: {folder} already holds a training's files, or another training is using it; so that nothing is overwritten, this one writes to {place}. To go on with that training, use resume=True."},
+    "train_base": {"zh": "底模的权重", "en": "the base model's weights"},
     "train_resumed": {"zh": "从第 {step} 步继续，共 {steps} 步。", "en": "Going on after step {step} of {steps}."},
     "train_sample": {"zh": "「{prompt}」 第 {step} 步  seed {seed}", "en": "\"{prompt}\"  step {step}  seed {seed}"},
     "train_line": {
@@ -221,6 +225,15 @@ ERRORS = {
         "zh": ("不知道从哪里继续。", "resume=True 要从 output_path 里的检查点继续，这里没有写 output_path。", "写上之前训练用的 output_path。"),
         "en": ("There is nothing to go on from.", "resume=True needs the checkpoint in output_path, and no output_path is given.",
                "Name the output_path of the earlier training."),
+    },
+    "train_in_use": {
+        "zh": ("不能在 {folder} 里继续训练。", "另一个训练正在这个文件夹里写。", "等它结束或停下它；或者换一个 output_path，从头训练。"),
+        "en": ("The training in {folder} cannot be gone on with.", "Another training is writing to this folder.",
+               "Wait for it to end, or stop it; or train from the beginning in another output_path."),
+    },
+    "train_no_place": {
+        "zh": ("不能把训练写到 {folder}。", "系统的回答：{cause}", "换一个可以写的 output_path。"),
+        "en": ("The training cannot be written to {folder}.", "The system says: {cause}", "Choose an output_path that can be written to."),
     },
     "train_cannot_save": {
         "zh": ("检查点写不进 {file}。", "系统的回答：{cause}（需要 {size:.1f} MB）。上一个检查点还完好。",

@@ -19,17 +19,16 @@ from torch import Tensor
 
 from course_lib.lora.adapters import without_lora
 from course_lib.messages import error, text
+from course_lib.model.fingerprints import describe_change, fingerprint, hash_weights
 from course_lib.model.latents import check_size, empty_latent
 from course_lib.model.text import Encoded, run_encoder
-from course_lib.model.text_cache import MAKE, WEIGHTS, CachedEncoder, collect, fingerprint
+from course_lib.model.text_cache import MAKE, WEIGHTS, CachedEncoder, collect
 from course_lib.sampling.drawing import sample
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.training.cache import Cache
 from course_lib.training.config import TrainConfig
 from course_lib.training.rows import METADATA, Row, read_rows
 
-VAE_FILES = ("vae/config.json", "vae/*.safetensors")
-UNET_FILES = ("unet/config.json", "unet/*.safetensors")
 MOST_ASPECT = 2.0  # of a bucket: one side at most twice the other
 LEAST_PICTURES = 2
 PRIOR_SETTINGS = SamplerSettings(steps=20, cfg=5.0)  # of the pictures that the base model draws for the prior
@@ -73,8 +72,9 @@ def encode_set(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConf
         "", *config.sample_prompts, *config.prior_prompts}
     texts = encode_captions(pipe, sorted(captions), kept)
     release_encoder(pipe)
+    vae = f"{hash_weights(pipe.vae)} {pipe.vae.config.scaling_factor}"
     train, validation, class_pictures = (
-        [Example(texts[row.caption], encode_row(pipe, row, config, kept, varied=varied)) for row in part]
+        [Example(texts[row.caption], encode_row(pipe, row, config, kept, vae=vae, varied=varied)) for row in part]
         for part, varied in ((rows, True), (held, False), (prior, True)))
     if config.prior_weight and config.prior_prompts:
         class_pictures += draw_prior(pipe, config, texts, kept)
@@ -121,7 +121,7 @@ def find_device(pipe: KolorsPipeline) -> torch.device:
 
 def encode_captions(pipe: KolorsPipeline, captions: list[str], kept: Cache) -> dict[str, Encoded]:
     """Return what the text encoder says of each caption."""
-    source = fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS))
+    source = fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS)) + describe_change(pipe.text_encoder)
     texts = {}
     for caption in captions:
         key = ("text", source, str(pipe.unet.dtype), caption)
@@ -149,13 +149,15 @@ def release_encoder(pipe: KolorsPipeline) -> None:
         collect()
 
 
-def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache, *, varied: bool) -> Tensor:
-    """Return the latents of a picture's variants, or of its middle alone, [variants, channels, height, width]."""
+def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache, *, vae: str, varied: bool) -> Tensor:
+    """Return the latents of a picture's variants, or of its middle alone, [variants, channels, height, width].
+
+    `vae` tells the VAE from others.
+    """
     size = choose_bucket(pipe, row.size, config) if config.aspect_buckets else own_size(pipe, config)
     boxes = list_crops(row.size, size, config.crop_variants if varied and not config.center_crop else 1)
     flips = (False, True) if varied and config.random_flip else (False,)
-    source = fingerprint(Path(pipe.name_or_path), VAE_FILES)
-    key = ("latents", source, str(pipe.vae.dtype), row.digest, size, boxes, flips)
+    key = ("latents", vae, str(pipe.vae.dtype), row.digest, size, boxes, flips)
     return kept.recall(key, lambda: {"latents": encode_variants(pipe, row.picture, size, boxes, flips)})["latents"]
 
 
@@ -197,7 +199,8 @@ def choose_bucket(pipe: KolorsPipeline, picture: tuple[int, int], config: TrainC
 
 def draw_prior(pipe: KolorsPipeline, config: TrainConfig, texts: dict[str, Encoded], kept: Cache) -> list[Example]:
     """Let the base model draw what it would without the LoRA; the latents alone are needed."""
-    source = fingerprint(Path(pipe.name_or_path), (*UNET_FILES, *MAKE, *WEIGHTS))
+    source = (hash_weights(pipe.unet),  # as they are now: a LoRA may have been merged into them
+              fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS)), describe_change(pipe.text_encoder))
     width, height = own_size(pipe, config)
     pipe.unet.to(find_device(pipe))
     examples = []
