@@ -51,7 +51,8 @@ def build_parser() -> argparse.ArgumentParser:
 def draw_picture(options: argparse.Namespace) -> None:
     """Draw one picture and save it."""
     # here, so that `doctor` does not wait for diffusers
-    from course_lib.pictures.picture import check_prompt, draw, load
+    from course_lib.model.loading import load
+    from course_lib.sampling.drawing import check_prompt, draw
 
     check_prompt(options.prompt)  # before the seconds that loading takes
     picture = draw(load("tiny"), options.prompt, seed=options.seed, steps=options.steps, cfg=options.cfg,

@@ -11,7 +11,7 @@ from PIL import Image
 from course_lib.dataset.making import augmentation, synthesis
 from course_lib.dataset.table import read_table, write_table
 from course_lib.messages import LessonError
-from course_lib.pictures import emoji
+from course_lib.pictures import emoji, wording
 from course_lib.pictures.classifier import judge
 from course_lib.pictures.opening import open_picture, read_header
 
@@ -55,7 +55,7 @@ def test_the_judge_still_sees_what_the_caption_says(tmp_path):
     seen = judge([open_picture(tmp_path / "out" / "train" / row["file_name"]) for row in rows])
     assert len(rows) == 120
     hits = np.mean([(verdict.subject, verdict.ground) == (named.subject, named.ground)
-                    for verdict, named in zip(seen, (emoji.read_prompt(row["text"]) for row in rows))])
+                    for verdict, named in zip(seen, (wording.read_prompt(row["text"]) for row in rows))])
     assert hits > 0.97
 
 

@@ -15,8 +15,8 @@ from diffusers import KolorsImg2ImgPipeline, KolorsPipeline
 from course_lib.lora.adapters import list_names
 from course_lib.lora.verbs import add_lora, save_lora
 from course_lib.messages import LessonError
+from course_lib.model.loading import load
 from course_lib.model.text import encode_text
-from course_lib.pictures.picture import load
 from course_lib.sampling.samplers import Cancelled
 from course_lib.workflow.nodes import wires
 from course_lib.workflow.nodes.host import Host, here, surrounded

@@ -18,7 +18,7 @@ from course_lib.dataset.checking import check, contact_sheet, show_captions, sho
 from course_lib.dataset.near_duplicates import find_alike
 from course_lib.dataset.signals import hash_picture, measure
 from course_lib.messages import LessonError, set_language
-from course_lib.model.loading import find_tokenizer
+from course_lib.model.parts import find_tokenizer
 from course_lib.pictures import emoji
 
 COURSE = Path(__file__).parent.parent

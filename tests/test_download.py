@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from loopback_hub import FAST, environment, kolors_layout, read_tree, running_hub, wanted_of_kolors
 
-from course_lib.hub import client, fetching
-from course_lib.hub.client import Listed, Progress, is_inside
+from course_lib.files import is_inside
+from course_lib.hub import fetching, manifest, repository
+from course_lib.hub.progress import Progress
+from course_lib.hub.repository import Listed
 from course_lib.messages import LessonError
 
 COURSE = Path(__file__).parent.parent
@@ -45,7 +47,7 @@ def server(files, tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(server):
-    return fetching.cache_folder(fetching.KOLORS)
+    return repository.cache_folder(repository.KOLORS)
 
 
 def fails(key_word):
@@ -55,12 +57,12 @@ def fails(key_word):
 
 def assert_whole(folder, files):
     assert read_tree(folder) == wanted_of_kolors(files)
-    assert fetching.find_damage(folder, fetching.KOLORS) is None
+    assert fetching.find_damage(folder, repository.KOLORS) is None
 
 
 def assert_kept_not_taken(folder, files):
     """What came stays, but the folder is not taken for whole."""
-    assert fetching.find_damage(folder, fetching.KOLORS) == fetching.RECORD
+    assert fetching.find_damage(folder, repository.KOLORS) == fetching.RECORD
     wanted = wanted_of_kolors(files)
     whole = {path for path, content in read_tree(folder).items() if wanted.get(path) == content}
     assert whole == wanted.keys() - {UNET}
@@ -98,7 +100,7 @@ def test_cut_always_then_resumed(server, folder, files):
         fetching.fetch("kolors")
     assert UNET in problem.value.why and "接着下载" in problem.value.next_step
     assert_kept_not_taken(folder, files)
-    assert (folder / (UNET + client.INCOMPLETE)).stat().st_size == CUT
+    assert (folder / (UNET + repository.INCOMPLETE)).stat().st_size == CUT
     server.faults.clear()
     server.requests.clear()
     fetching.fetch("kolors")
@@ -156,7 +158,7 @@ def test_a_file_that_the_client_lets_through_is_read_by_our_own_eyes(server, fol
     server.fail("corrupt", UNET)
     with fails("是坏的"):
         fetching.fetch("kolors")
-    assert fetching.find_damage(folder, fetching.KOLORS) == fetching.RECORD
+    assert fetching.find_damage(folder, repository.KOLORS) == fetching.RECORD
 
 
 def test_unknown_name(server):
@@ -267,15 +269,15 @@ def flip(file):
 
 
 def leave_half(file):
-    os.rename(file, str(file) + client.INCOMPLETE)
-    os.truncate(str(file) + client.INCOMPLETE, CUT)
+    os.rename(file, str(file) + repository.INCOMPLETE)
+    os.truncate(str(file) + repository.INCOMPLETE, CUT)
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, truncate, flip, leave_half])
 def test_server_down_with_a_damaged_copy_then_up(server, folder, files, harm, capsys):
     fetching.fetch("kolors")
     harm(folder / UNET)
-    assert fetching.find_damage(folder, fetching.KOLORS) == UNET
+    assert fetching.find_damage(folder, repository.KOLORS) == UNET
     server.fail("status", "list", 403)  # as good as down, and at once
     with fails("没有权限"):
         fetching.fetch("kolors")
@@ -349,7 +351,7 @@ def test_quota(server, folder, files, monkeypatch):
     import modelscope_hub._download
 
     def full(path, mode="r", *rest, **more):
-        if str(path).endswith("unet/diffusion_pytorch_model.fp16.safetensors" + client.INCOMPLETE):
+        if str(path).endswith("unet/diffusion_pytorch_model.fp16.safetensors" + repository.INCOMPLETE):
             raise OSError(122, "Disk quota exceeded")
         return open(path, mode, *rest, **more)
 
@@ -392,7 +394,7 @@ def test_killed_in_the_middle_then_resumed(server, folder, files):
     server.fail("cut", UNET, CUT)
     server.fail("then", UNET, lambda: time.sleep(60))  # the line goes quiet after the first bytes
     process = start_fetch(MODELSCOPE_DOWNLOAD_TIMEOUT="60")
-    part = folder / (UNET + client.INCOMPLETE)
+    part = folder / (UNET + repository.INCOMPLETE)
     others = [folder / path for path in wanted_of_kolors(files) if path != UNET]
     for _ in range(1200):
         if part.exists() and part.stat().st_size == CUT and all(file.exists() for file in others):
@@ -435,7 +437,7 @@ def test_a_path_inside_is_not(path):
 
 
 def test_a_server_cannot_write_our_record(server, folder, files):
-    files[fetching.RECORD] = files["unet/" + fetching.RECORD] = files[UNET + client.INCOMPLETE] = b"{}"
+    files[fetching.RECORD] = files["unet/" + fetching.RECORD] = files[UNET + repository.INCOMPLETE] = b"{}"
     fetching.fetch(NAME)
     asked = {query.get("FilePath") for _, _, query, _ in server.requests}
     assert not {fetching.RECORD, "unet/" + fetching.RECORD} & asked
@@ -470,9 +472,9 @@ def test_progress_by_file_and_in_all(tmp_path, capsys, monkeypatch):
 
 def test_what_is_here_counts(tmp_path):
     (tmp_path / "a.bin").write_bytes(bytes(500))
-    (tmp_path / ("b.bin" + client.INCOMPLETE)).write_bytes(bytes(200))
+    (tmp_path / ("b.bin" + repository.INCOMPLETE)).write_bytes(bytes(200))
     files = [Listed("a.bin", 500, None), Listed("b.bin", 500, None), Listed("c.bin", 500, None)]
-    assert [client.count_here(tmp_path, file) for file in files] == [500, 200, 0]
+    assert [repository.count_here(tmp_path, file) for file in files] == [500, 200, 0]
 
 
 # --- the picture ---
@@ -483,9 +485,9 @@ def test_the_right_picture_in_the_end(server, folder, pipe):
     import torch
     from diffusers import KolorsPipeline
 
-    from course_lib.pictures.picture import draw
+    from course_lib.sampling.drawing import draw
 
-    served = {path: (fetching.TINY / path).read_bytes() for path in fetching.list_files(fetching.TINY)}
+    served = {path: (repository.TINY / path).read_bytes() for path in manifest.list_files(repository.TINY)}
     server.repos["models", NAME] = {path.replace(".safetensors", ".fp16.safetensors"): content
                                     for path, content in served.items()}
     server.fail("cut", UNET, CUT, times=1)

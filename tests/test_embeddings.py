@@ -5,7 +5,7 @@ import shutil
 import pytest
 import torch
 
-from course_lib.hub import fetching
+from course_lib.hub import repository
 from course_lib.machine.planning import plan
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.model import text_cache
@@ -24,7 +24,7 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def model(tmp_path):
     """A copy of Tiny Kolors that a test may change."""
-    return shutil.copytree(fetching.TINY, tmp_path / "model")
+    return shutil.copytree(repository.TINY, tmp_path / "model")
 
 
 @pytest.fixture

@@ -12,20 +12,12 @@ from PIL import Image
 
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.model import text as model_text
+from course_lib.model.latents import decode, empty_latent, encode_picture, preview
 from course_lib.model.text import Condition, encode_text, join_texts, pad_texts, run_encoder
 from course_lib.model.unet import prepare_unet
 from course_lib.pictures.classifier import judge
-from course_lib.pictures.picture import draw
-from course_lib.sampling.drawing import (
-    build_denoiser,
-    build_predictor,
-    decode,
-    empty_latent,
-    encode_picture,
-    generate,
-    preview,
-    split_batches,
-)
+from course_lib.sampling.drawing import draw, generate, split_batches
+from course_lib.sampling.guidance import build_denoiser, build_predictor
 from course_lib.sampling.noise import fresh_noise, path_noise, start_noise
 from course_lib.sampling.samplers import Cancelled, model_sigmas
 from course_lib.sampling.settings import SamplerSettings

@@ -8,8 +8,8 @@ import shutil
 import pytest
 from loopback_hub import environment, kolors_layout, read_tree, running_hub, wanted_of_kolors
 
-from course_lib.hub import fetching
-from course_lib.hub.client import Listed
+from course_lib.hub import fetching, manifest, repository
+from course_lib.hub.repository import Listed
 from course_lib.messages import LANGUAGES, LessonError, set_language
 
 CKPT = "models/lightning_logs/version_0/checkpoints/epoch=0-step=500.ckpt"
@@ -18,7 +18,7 @@ CKPT = "models/lightning_logs/version_0/checkpoints/epoch=0-step=500.ckpt"
 @pytest.fixture
 def folder(tmp_path):
     copy = tmp_path / "tiny_kolors"
-    shutil.copytree(fetching.TINY, copy)
+    shutil.copytree(repository.TINY, copy)
     return copy
 
 
@@ -47,24 +47,24 @@ def damage_foreign(folder):
 
 
 def damage_manifest(folder):
-    (folder / fetching.MANIFEST).write_text("[", encoding="utf-8")
-    return fetching.MANIFEST
+    (folder / manifest.MANIFEST).write_text("[", encoding="utf-8")
+    return manifest.MANIFEST
 
 
 def test_the_shipped_model_is_whole():
-    assert fetching.fetch("tiny") == fetching.TINY
-    sizes = [record["size"] for record in fetching.read_manifest(fetching.TINY).values()]
+    assert fetching.fetch("tiny") == repository.TINY
+    sizes = [record["size"] for record in manifest.read_manifest(repository.TINY).values()]
     assert sum(sizes) <= 40e6
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("damage", [damage_missing, damage_truncated, damage_changed, damage_foreign, damage_manifest])
 def test_a_damaged_folder_is_refused(folder, damage, language):
-    fetching.check_folder(folder)
+    manifest.check_folder(folder)
     file = damage(folder)
     set_language(language)
     with pytest.raises(LessonError) as problem:
-        fetching.check_folder(folder)
+        manifest.check_folder(folder)
     assert file in str(problem.value)
 
 
@@ -86,53 +86,54 @@ def list_all(*paths):
 
 
 def choose(repo, *paths):
-    return [file.path for file in fetching.choose(list_all(*paths), repo)]
+    return [file.path for file in repository.choose(list_all(*paths), repo)]
 
 
 def test_fp16_alone_where_there_is_fp16():
-    repo = fetching.find_repo("owner/name")
+    repo = repository.find_repo("owner/name")
     assert choose(repo, "unet/a.safetensors", "unet/a.fp16.safetensors", "vae/b.safetensors", "vae/b.bin", "x.json",
                   "text_encoder/m-00001-of-00002.safetensors", "text_encoder/m.fp16-00001-of-00001.safetensors") == [
         "unet/a.fp16.safetensors", "vae/b.safetensors", "x.json", "text_encoder/m.fp16-00001-of-00001.safetensors"]
 
 
 def test_named_patterns_are_taken_as_they_are():
-    repo = fetching.find_repo("owner/name", patterns=["unet/*.safetensors"])
+    repo = repository.find_repo("owner/name", patterns=["unet/*.safetensors"])
     assert choose(repo, "unet/a.safetensors", "unet/a.fp16.safetensors", "x.json") == [
         "unet/a.safetensors", "unet/a.fp16.safetensors"]
 
 
 @pytest.mark.parametrize("name", ["kolors", "owner/name", "datasets/owner/name"])
 def test_no_file_that_runs_code_comes_unasked(name):
-    chosen = choose(fetching.find_repo(name), *kolors_layout(100), *(f"x/weights{ending}" for ending in fetching.CODE))
-    assert not [path for path in chosen if path.endswith(fetching.CODE)]
+    unsafe = [f"x/weights{ending}" for ending in repository.CODE]
+    chosen = choose(repository.find_repo(name), *kolors_layout(100), *unsafe)
+    assert not [path for path in chosen if path.endswith(repository.CODE)]
 
 
 def test_a_pickle_comes_only_by_its_name():
-    assert choose(fetching.find_repo("o/n", patterns=["*.ckpt"]), "a.ckpt", "a.pt") == ["a.ckpt"]
+    assert choose(repository.find_repo("o/n", patterns=["*.ckpt"]), "a.ckpt", "a.pt") == ["a.ckpt"]
     with pytest.raises(LessonError):
-        choose(fetching.find_repo("o/n", patterns=["a*"]), "a.ckpt")
+        choose(repository.find_repo("o/n", patterns=["a*"]), "a.ckpt")
 
 
 def test_a_pattern_that_fits_nothing_is_an_error():
     with pytest.raises(LessonError, match="fp16") as problem:
-        choose(fetching.KOLORS, "model_index.json", "scheduler/a.json", "tokenizer/a", "text_encoder/config.json",
+        choose(repository.KOLORS, "model_index.json", "scheduler/a.json", "tokenizer/a", "text_encoder/config.json",
                "text_encoder/model.safetensors", "unet/config.json", "unet/x.safetensors", "vae/config.json")
     assert "text_encoder/model.safetensors" in problem.value.why
     with pytest.raises(LessonError, match="没有符合"):
-        choose(fetching.find_repo("o/n"))
+        choose(repository.find_repo("o/n"))
 
 
 def test_an_extra_may_be_missing():
     without = [path for path in wanted_of_kolors(kolors_layout(100)) if path != "MODEL_LICENSE"]
-    assert choose(fetching.KOLORS, *without) == without
+    assert choose(repository.KOLORS, *without) == without
 
 
 # --- with a hub on this machine ---
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    repos = {("models", fetching.KOLORS.name): kolors_layout(10_000),
+    repos = {("models", repository.KOLORS.name): kolors_layout(10_000),
              ("models", "someone/lora"): {"lora.safetensors": b"l" * 100, "README.md": b"#"},
              ("datasets", "someone/pictures"): {f"train/{number:03}.png": bytes([number % 256]) * 10
                                                 for number in range(205)} | {"train/metadata.csv": b"file_name,text"},
@@ -161,14 +162,14 @@ def test_a_lora_comes_through_the_same_call(server, tmp_path):
 def test_parts_of_a_repository_one_after_the_other(server, capsys):
     folder = fetching.fetch("kolors", patterns=["vae/*.fp16.safetensors"])
     assert list(read_tree(folder)) == ["vae/diffusion_pytorch_model.fp16.safetensors"]
-    assert fetching.find_damage(folder, fetching.KOLORS) == fetching.RECORD
+    assert fetching.find_damage(folder, repository.KOLORS) == fetching.RECORD
     fetching.fetch("kolors")
     fetching.fetch("kolors", patterns="unet/config.json")
     assert len(server.asked_for("vae/diffusion_pytorch_model.fp16.safetensors")) == 1
     (folder / "unet" / "config.json").unlink()
     server.stop()
     fetching.fetch("kolors", patterns=["vae/*.fp16.safetensors"])
-    assert fetching.find_damage(folder, fetching.KOLORS) == "unet/config.json"
+    assert fetching.find_damage(folder, repository.KOLORS) == "unet/config.json"
 
 
 def test_revisions_and_repositories_do_not_mix(server, tmp_path):
@@ -207,7 +208,7 @@ def test_a_copy_made_elsewhere_is_hashed_once(server, tmp_path, monkeypatch):
 
 def test_what_the_repository_changed_is_said(server, capsys):
     folder = fetching.fetch("kolors")
-    server.repos["models", fetching.KOLORS.name]["vae/config.json"] = b'{"new": 1}'
+    server.repos["models", repository.KOLORS.name]["vae/config.json"] = b'{"new": 1}'
     (folder / "unet" / "config.json").unlink()
     capsys.readouterr()
     fetching.fetch("kolors")
@@ -219,9 +220,9 @@ def test_what_the_repository_changed_is_said(server, capsys):
 def test_a_broken_record_is_no_record(server, content):
     folder = fetching.fetch("kolors")
     (folder / fetching.RECORD).write_text(content)
-    assert fetching.find_damage(folder, fetching.KOLORS) == fetching.RECORD
+    assert fetching.find_damage(folder, repository.KOLORS) == fetching.RECORD
     fetching.fetch("kolors")
-    assert fetching.find_damage(folder, fetching.KOLORS) is None
+    assert fetching.find_damage(folder, repository.KOLORS) is None
 
 
 def test_the_camps_files_are_where_its_workflows_look(server, tmp_path, capsys):

@@ -23,7 +23,8 @@ from course_lib.lora.verbs import (
     set_strength,
 )
 from course_lib.messages import LessonError, set_language
-from course_lib.pictures.picture import draw, load
+from course_lib.model.loading import load
+from course_lib.sampling.drawing import draw
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.sampling.trials import Trial, draw_trial, list_loras
 from course_lib.widgets.worker import share_weights

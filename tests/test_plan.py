@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course_lib.hub import fetching
+from course_lib.hub import repository
 from course_lib.machine import footprint, hardware, planning
 from course_lib.machine.configs import CONFIGS
 from course_lib.machine.hardware import GIB
@@ -34,7 +34,7 @@ def test_the_full_kolors_has_its_known_size_and_takes_no_memory(parts, part):
 
 def test_the_shipped_footprints_are_those_of_the_configs(parts):
     """The large one by its two shortest counts; `python -m course_lib.machine.footprint` counts all of it anew."""
-    assert same(footprint.measure_folder(fetching.TINY), FOOTPRINTS["tiny"])
+    assert same(footprint.measure_folder(repository.TINY), FOOTPRINTS["tiny"])
     with torch.no_grad():
         kolors = FOOTPRINTS["kolors"]
         drawn = footprint.count_peak(parts["unet"], lambda: footprint.denoise(parts["unet"], 128, 2))

@@ -37,14 +37,14 @@ def graph_of(settings=OURS, prompt=LADYBIRD, negative_prompt="flat"):
 @pytest.fixture
 def saved(tmp_path):
     """Return the text chunks of a picture that was saved."""
-    path = Picture(Image.new("RGB", (64, 96)), "", settings=OURS, prompt=LADYBIRD, negative_prompt="flat") \
-        .save(tmp_path / "picture.png")
+    chunks = write_chunks(OURS, LADYBIRD, "flat", 64, 96)
+    path = Picture(Image.new("RGB", (64, 96)), "", chunks=chunks).save(tmp_path / "picture.png")
     with Image.open(path) as image:
         return dict(image.text)
 
 
 def test_a_saved_picture_gives_its_settings_back(tmp_path):
-    picture = Picture(Image.new("RGB", (64, 64)), "", settings=OURS, prompt=LADYBIRD, negative_prompt="flat")
+    picture = Picture(Image.new("RGB", (64, 64)), "", chunks=write_chunks(OURS, LADYBIRD, "flat", 64, 64))
     path = picture.save(tmp_path / "picture.png")
     assert read_settings(path) == read_settings(str(path)) == read_settings(path.read_bytes()) \
         == (OURS, LADYBIRD, "flat")

@@ -12,7 +12,7 @@ from loopback_hub import environment, running_hub
 from safetensors.numpy import save_file
 
 from course_lib import files
-from course_lib.hub import fetching
+from course_lib.hub import fetching, repository
 from course_lib.lora.publishing import TOKEN, find_alpha, publish
 from course_lib.messages import LessonError, set_language
 
@@ -87,7 +87,7 @@ def test_the_agreement_is_taken_from_the_downloaded_kolors(server, folder, capsy
     (folder / "MODEL_LICENSE").unlink()
     publish(folder, REPO)
     assert "没有找到 Kolors 的许可协议" in capsys.readouterr().out
-    place = fetching.cache_folder(fetching.KOLORS)
+    place = repository.cache_folder(repository.KOLORS)
     place.mkdir(parents=True)
     (place / "MODEL_LICENSE").write_text("from the download")
     publish(folder, REPO)

@@ -19,8 +19,8 @@ from course_lib.dataset.example_sets import write_style_set
 from course_lib.lora.adapters import without_lora
 from course_lib.lora.verbs import add_lora, load_lora, remove_lora
 from course_lib.messages import LessonError
+from course_lib.model.loading import load
 from course_lib.model.text import LENGTH, encode_text, pad_texts
-from course_lib.pictures.picture import load
 from course_lib.sampling.drawing import generate
 from course_lib.sampling.noise import start_noise
 from course_lib.sampling.settings import SamplerSettings

@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from course_lib.dataset.example_sets import write_style_set
-from course_lib.hub.fetching import TINY
+from course_lib.hub.repository import TINY
 from course_lib.lora.files import read_lora
 from course_lib.machine.configs import CONFIGS
 from course_lib.messages import LANGUAGES, LessonError

@@ -18,7 +18,7 @@ SECONDS = 120
 
 @pytest.fixture
 def with_lora():
-    from course_lib.pictures.picture import load
+    from course_lib.model.loading import load
 
     pipe = load("tiny")
     pipe.unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_k"], init_lora_weights=False), "trial")

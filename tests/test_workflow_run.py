@@ -13,8 +13,8 @@ from PIL import Image
 
 from course_lib.lora.verbs import add_lora, load_lora, save_lora
 from course_lib.messages import LANGUAGES, LessonError, set_language
+from course_lib.model.loading import load
 from course_lib.model.text import encode_text
-from course_lib.pictures.picture import load
 from course_lib.sampling.drawing import generate, sample
 from course_lib.sampling.metadata import build_graph, read_settings
 from course_lib.sampling.samplers import Cancelled

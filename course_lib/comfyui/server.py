@@ -15,9 +15,10 @@ from pathlib import Path
 import psutil
 
 from course_lib.comfyui import installing, page_link
-from course_lib.comfyui.answers import ask_json, clean, dig
+from course_lib.comfyui.answers import ask_json
 from course_lib.machine import hardware
 from course_lib.messages import LessonError, error, text
+from course_lib.workflow.explaining import clean, dig
 
 HOST = "127.0.0.1"
 PORT = 8188  # ComfyUI's own

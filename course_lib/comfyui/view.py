@@ -9,8 +9,8 @@ from IPython import get_ipython
 from IPython.display import display
 from PIL import Image
 
-from course_lib.comfyui.answers import dig, name_node
 from course_lib.messages import text
+from course_lib.workflow.explaining import dig, name_node
 
 MOST_PIXELS = 2**26  # of a picture that a server sent
 MOST_PREVIEW = 2**22

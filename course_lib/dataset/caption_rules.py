@@ -10,7 +10,7 @@ from pathlib import Path
 from sentencepiece import SentencePieceProcessor
 
 from course_lib.dataset.report import Row
-from course_lib.hub.fetching import TINY
+from course_lib.hub.repository import TINY
 from course_lib.messages import error
 
 PLACES = ("tokenizer.model", "tokenizer/tokenizer.model", "text_encoder/tokenizer.model")

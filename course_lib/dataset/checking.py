@@ -14,10 +14,10 @@ from course_lib.dataset.charts import contact_sheet, show_captions, show_classes
 from course_lib.dataset.cluster import judge_scaled
 from course_lib.dataset.collecting.crawler import crawl
 from course_lib.dataset.collecting.sources import download, search
+from course_lib.dataset.example_sets import make_messy
 from course_lib.dataset.folder import Found, RowProblem, read_folder
 from course_lib.dataset.making.augmentation import augment
 from course_lib.dataset.making.synthesis import synthesise
-from course_lib.dataset.messy_set import make_messy
 from course_lib.dataset.picture_rules import judge_duplicates, judge_files, judge_sizes
 from course_lib.dataset.report import Reason, Report, Row
 from course_lib.dataset.splitting import split

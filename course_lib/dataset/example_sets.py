@@ -2,13 +2,18 @@
 
 import csv
 import random
+import subprocess
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from course_lib.checks import check_choice, check_range
+from course_lib.files import COURSE
 from course_lib.messages import error, text
-from course_lib.pictures import emoji
-from course_lib.sampling.settings import check_choice, check_range
+from course_lib.pictures import emoji, wording
+
+MESSY = COURSE / "outputs" / "messy"
 
 METADATA = "metadata.csv"
 HELD_BACK = 0.25  # of the subjects, for the validation folder, where nobody says which
@@ -68,7 +73,14 @@ def write_part(folder: Path, names: Sequence[str], style: str, per_subject: int,
 def word_caption(scene: emoji.Scene, rng: random.Random) -> str:
     """Word a scene's caption, zh or en at random, such that it names subject, style and ground."""
     while True:
-        words = emoji.caption(scene, rng.choice(("zh", "en")), rng)
-        named = emoji.read_prompt(words)
+        words = wording.caption(scene, rng.choice(("zh", "en")), rng)
+        named = wording.read_prompt(words)
         if (named.subject, named.style, named.ground) == (scene.subject, scene.style, scene.ground):
             return words
+
+
+def make_messy(folder: str | Path = MESSY) -> Path:
+    """Make the messy set anew -> the folder of its raw pictures; beside it, truth.csv says what is wrong with each."""
+    folder = Path(folder).absolute()
+    subprocess.run([sys.executable, "-m", "data.messy", str(folder)], cwd=COURSE, check=True)
+    return folder / "raw"

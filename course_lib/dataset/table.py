@@ -5,7 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from course_lib.hub.client import is_inside
+from course_lib.files import is_inside
 from course_lib.messages import error
 
 NAME = "metadata.csv"

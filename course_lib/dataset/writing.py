@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from course_lib.dataset.report import Report, Row
 from course_lib.dataset.splitting import split
 from course_lib.dataset.table import FILE, TEXT, write_table
-from course_lib.hub.fetching import sha256
+from course_lib.files import sha256
 from course_lib.messages import error, text
 from course_lib.pictures.picture_files import SUFFIXES, open_picture
 

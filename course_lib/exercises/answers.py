@@ -5,7 +5,7 @@ from diffusers import KolorsPipeline
 
 from course_lib.messages import LessonError, text
 from course_lib.model.text import encode_text
-from course_lib.pictures import emoji
+from course_lib.pictures import wording
 from course_lib.pictures.classifier import judge
 from course_lib.pictures.picture import Picture
 from course_lib.sampling.drawing import generate
@@ -24,7 +24,7 @@ def check_shows(picture: Picture, subject: str, ground: str) -> bool:
     """Check that the judge sees this subject on this ground."""
     seen = judge([picture.image])[0]
     return say((seen.subject, seen.ground) == (subject, ground), "exercise_shows",
-               subject=emoji.name_of(seen.subject), ground=emoji.name_of(seen.ground))
+               subject=wording.name_of(seen.subject), ground=wording.name_of(seen.ground))
 
 
 def check_same_thing(first: Picture, second: Picture) -> bool:
@@ -33,7 +33,7 @@ def check_same_thing(first: Picture, second: Picture) -> bool:
         return say(False, "exercise_same_picture")
     one, other = judge([first.image, second.image])
     return say((one.subject, one.ground) == (other.subject, other.ground), "exercise_other_thing",
-               first=emoji.name_of(one.subject), second=emoji.name_of(other.subject))
+               first=wording.name_of(one.subject), second=wording.name_of(other.subject))
 
 
 def check_largest(pipe: KolorsPipeline, answer: str) -> bool:

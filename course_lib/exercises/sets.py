@@ -17,7 +17,7 @@ from course_lib.dataset.making.synthesis import render
 from course_lib.dataset.table import FILE, TEXT, read_table, write_table
 from course_lib.exercises.answers import say
 from course_lib.messages import error, text
-from course_lib.pictures import emoji
+from course_lib.pictures import wording
 from course_lib.pictures.classifier import judge
 from course_lib.pictures.opening import open_picture
 
@@ -65,8 +65,8 @@ def check_fixes(folder: str | Path, fixes: Mapping[str, str | None]) -> bool:
         if bad:
             return say(False, "make_exercise_verdict", file=bad.file, reason=bad.reasons[0])
         for row, seen in zip(kept, judge([open_picture(Path(place) / row[FILE]) for row in kept])):
-            if emoji.read_prompt(row[TEXT]).subject != seen.subject:
-                return say(False, "make_exercise_caption", file=row[FILE], subject=emoji.name_of(seen.subject))
+            if wording.read_prompt(row[TEXT]).subject != seen.subject:
+                return say(False, "make_exercise_caption", file=row[FILE], subject=wording.name_of(seen.subject))
     return say(True, "")
 
 

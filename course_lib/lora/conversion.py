@@ -8,11 +8,11 @@ from pathlib import Path
 import torch
 from diffusers import UNet2DConditionModel
 
+from course_lib.checks import check_choice
 from course_lib.lora.files import LoraFile, Matrices, check_matrices, join_range, read_lora, write_tensors
 from course_lib.lora.matching import find_base, match_layers
 from course_lib.lora.names import BASES, ENDINGS, FORMATS, Layer, find_layers, known_layers, list_layers
 from course_lib.messages import error
-from course_lib.sampling.settings import check_choice
 
 COMPUTED = ("rank", "alpha", "lora_adapter_metadata", "format")  # what a header says is written anew
 

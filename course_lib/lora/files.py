@@ -15,8 +15,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
+from course_lib.lora.headers import find_lora, read_header_alpha
 from course_lib.lora.names import recognise, split_key
-from course_lib.lora.publishing import find_lora, read_header_alpha
 from course_lib.messages import error, text
 
 WEIGHTS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)

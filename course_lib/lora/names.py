@@ -16,7 +16,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from peft.tuners.tuners_utils import BaseTunerLayer
 
-from course_lib.hub import fetching
+from course_lib.hub import repository
 from course_lib.machine.configs import UNET
 from course_lib.machine.footprint import build_part
 
@@ -175,6 +175,6 @@ def find_layers(names: Iterable[str], layers: Mapping[str, Layer]) -> dict[str, 
 @functools.cache
 def known_layers(base: str) -> dict[str, Layer]:
     """Return the layers of the full Kolors ("kolors") or of Tiny Kolors ("tiny"), from their configs alone."""
-    tiny = fetching.TINY / "unet" / "config.json"
+    tiny = repository.TINY / "unet" / "config.json"
     config = UNET if base == "kolors" else json.loads(tiny.read_text(encoding="utf-8"))
     return list_layers(build_part("unet", config))

@@ -12,16 +12,17 @@ from pathlib import Path
 
 import safetensors
 
-from course_lib.hub import client, fetching
-from course_lib.hub.client import connect, find_endpoint, find_status, unfold
+from course_lib import files as course_lib_files
+from course_lib.hub import client, repository
+from course_lib.hub.client import connect
+from course_lib.hub.failures import find_endpoint, find_status, unfold
+from course_lib.lora.headers import BASES, find_lora, read_header_alpha
 from course_lib.messages import LANGUAGES, TEXTS, LessonError, error, text
 
 TOKEN = "MODELSCOPE_API_TOKEN"
 PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 AGREEMENT = "MODEL_LICENSE"
 DOWN = re.compile(r"lora_A(\.default)?\.weight|lora_down\.weight|lora\.down\.weight")  # its rows are the rank
-DYNAMIC = "Dynamic"  # what kohya's tools write for an alpha that differs from layer to layer; each layer has its own
-BASES = {"kolors": fetching.KOLORS.name, "tiny": "Tiny Kolors"}
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,6 @@ def publish(folder: str | Path, repo: str, *, alpha: float | None = None, trigge
     return address
 
 
-def find_lora(folder: Path) -> Path:
-    """Return the folder's one .safetensors file; LessonError where there is none or more than one."""
-    found = sorted(folder.glob("*.safetensors"))
-    if not found:
-        raise error("lora_missing", folder=folder)
-    if len(found) > 1:
-        raise error("lora_several", folder=folder, files=text("list_comma").join(file.name for file in found))
-    return found[0]
-
-
 def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: str) -> LoraFacts:
     """Read a LoRA's rank from its shapes, alpha and trigger word from what is given or its header; LessonError."""
     try:
@@ -91,14 +82,6 @@ def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: st
         raise error("lora_no_alpha", file=file.name)
     rank = "-".join(str(each) for each in sorted({min(ranks), max(ranks)}))
     return LoraFacts(rank, alpha, trigger or header.get("trigger_word", ""), BASES.get(base, base))
-
-
-def read_header_alpha(header: dict[str, str]) -> float | None:
-    """Return the alpha that a header tells for all layers, by the course's own key or kohya's; None for neither."""
-    for key in ("alpha", "ss_network_alpha"):
-        if header.get(key, DYNAMIC) != DYNAMIC:
-            return float(header[key])
-    return None
 
 
 def find_alpha(header: dict[str, str], alphas: set[float]) -> float | None:
@@ -130,7 +113,7 @@ def write_card(title: str, facts: LoraFacts) -> str:
 def stage(folder: Path, lora: Path, card: str, staging: Path, base: str) -> list[str]:
     """Gather what is published, and nothing else of the folder: the LoRA, its pictures, the agreement, the card."""
     chosen = [lora, *(file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES)]
-    agreement = next((place / AGREEMENT for place in (folder, fetching.cache_folder(fetching.KOLORS))
+    agreement = next((place / AGREEMENT for place in (folder, repository.cache_folder(repository.KOLORS))
                       if (place / AGREEMENT).is_file()), None)
     if agreement:
         chosen.append(agreement)
@@ -159,7 +142,7 @@ def check_published(staging: Path, files: list[str], repo: str, token: str) -> N
     for name in files:
         there, size = listed.get(name), (staging / name).stat().st_size
         digest = client.read_hash(there.sha256) if there else None
-        if there is None or there.size != size or digest not in (None, fetching.sha256(staging / name)):
+        if there is None or there.size != size or digest not in (None, course_lib_files.sha256(staging / name)):
             raise error("publish_incomplete", repo=repo, file=name)
 
 

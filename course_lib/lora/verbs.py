@@ -14,6 +14,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from peft import LoraConfig
 
+from course_lib.checks import check_range
 from course_lib.lora.adapters import (
     apply_strengths,
     choose_name,
@@ -33,7 +34,6 @@ from course_lib.lora.inspection import inspect as inspect
 from course_lib.lora.matching import match_layers, read_base
 from course_lib.lora.names import list_layers
 from course_lib.messages import error, text
-from course_lib.sampling.settings import check_range
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")  # the four matrices of each attention, in Kolors 560 layers
 MOST_RANK = 1024

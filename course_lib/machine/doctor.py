@@ -1,7 +1,7 @@
 """What `python -m course_lib doctor` says: what this machine has, which lessons run on it, and what to do next."""
 
 from course_lib.files import COURSE
-from course_lib.hub import fetching
+from course_lib.hub import fetching, manifest, repository
 from course_lib.machine import hardware, planning
 from course_lib.messages import LessonError, text
 
@@ -58,5 +58,5 @@ def describe_tiny() -> str:
         fetching.fetch("tiny")
     except LessonError as problem:
         return problem.what
-    sizes = [record["size"] for record in fetching.read_manifest(fetching.TINY).values()]
+    sizes = [record["size"] for record in manifest.read_manifest(repository.TINY).values()]
     return text("doctor_model_whole", count=len(sizes), size=sum(sizes) / 1e6)

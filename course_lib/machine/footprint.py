@@ -22,7 +22,7 @@ from torch.nn.functional import mse_loss
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from course_lib.hub import fetching
+from course_lib.hub import repository
 from course_lib.machine.configs import CONFIGS
 
 FOOTPRINTS = Path(__file__).parent / "footprints.json"
@@ -191,7 +191,7 @@ def count_training(config: dict, dtype: torch.dtype, side: int, checkpointing: b
 
 def write_footprints() -> None:
     """Count Tiny Kolors and the full Kolors and write the result beside this module."""
-    found = {"kolors": measure(CONFIGS), "tiny": measure_folder(fetching.TINY)}
+    found = {"kolors": measure(CONFIGS), "tiny": measure_folder(repository.TINY)}
     FOOTPRINTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
 
 

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from course_lib.files import COURSE
-from course_lib.pictures import emoji
+from course_lib.pictures import emoji, wording
 
 WEIGHTS = COURSE / "data" / "judge" / "judge.safetensors"
 BORDER = 2  # px; the rim that shows the ground in every composed picture but where the subject touches it
@@ -101,7 +101,7 @@ def score(pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Score:
     verdicts = judge(pictures)
     shares = {}
     for part in ("subject", "style", "ground"):
-        wanted = [getattr(emoji.read_prompt(prompt), part) for prompt in prompts]
+        wanted = [getattr(wording.read_prompt(prompt), part) for prompt in prompts]
         hits = [getattr(verdict, part) == want for verdict, want in zip(verdicts, wanted) if want]
         shares[part] = sum(hits) / len(hits) if hits else None
     return Score(pictures=len(pictures), **shares)

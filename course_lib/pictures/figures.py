@@ -15,7 +15,6 @@ from matplotlib.ticker import MaxNLocator
 from PIL import Image, ImageDraw
 
 from course_lib.pictures.picture import SHOWN_SIZE, Picture
-from course_lib.sampling.trials import describe_value
 
 GREY, BLUE, ORANGE = "#808080", "#3584e4", "#e8710a"  # each at least 3 : 1 against black and against white
 LETTER = 13  # px, as the widgets' own
@@ -203,3 +202,8 @@ def text_width(words: str) -> float:
 def points(pixels: float) -> float:
     """Return a letter's height in points, at 100 dots per inch."""
     return pixels * 0.72
+
+
+def describe_value(value: object) -> str:
+    """Return a setting's value as a label: numbers without needless zeros."""
+    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -6,7 +6,7 @@ scaling_factor); an empty one is zero.
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from numbers import Integral
 
@@ -15,18 +15,20 @@ from diffusers import KolorsPipeline
 from PIL import Image
 from torch import Tensor
 
+from course_lib.checks import check_range, check_text
 from course_lib.messages import error, text
-from course_lib.model.text import LENGTH, Encoded, encode_text, join_texts, pad_texts
-from course_lib.model.unet import prepare_unet
-from course_lib.pictures.picture import Picture, check_text, find_unknown_words, shorten
+from course_lib.model.latents import check_latent, empty_latent, place_of, to_images
+from course_lib.model.text import LENGTH, Encoded, encode_text
+from course_lib.pictures import wording
+from course_lib.pictures.picture import Picture, shorten
+from course_lib.sampling.guidance import build_denoiser, build_guided
+from course_lib.sampling.metadata import write_chunks
 from course_lib.sampling.noise import start_noise, step_noise
 from course_lib.sampling.samplers import SAMPLERS, check_names, make_sigmas, model_sigmas
-from course_lib.sampling.settings import SamplerSettings, check_settings
-from course_lib.sampling.sigmas import to_timestep
+from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_settings
 from course_lib.sampling.step import Callback
 
 MOST_PLACES = 2**15  # latent places in one batch: 128 pictures of Tiny Kolors, 2 of Kolors at 1024 px
-MOST_TIMES = 4  # the longest side of a picture, in multiples of the size that the model was trained at
 ALONE = frozenset({"dpm_adaptive"})  # chooses its steps by the whole batch, so each picture has to be one
 
 
@@ -56,7 +58,8 @@ def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequ
         seconds = (time.perf_counter() - started) / len(rows)
         for row, one, image in zip(rows, batch, images):
             caption = "\n".join([describe(prompt, one, image), *notes])
-            pictures[row] = Picture(image, caption, seconds, one, prompt, negative_prompt)
+            chunks = write_chunks(one, prompt, negative_prompt, *image.size)
+            pictures[row] = Picture(image, caption, seconds, one, prompt, negative_prompt, chunks)
     return pictures if several else pictures[0]
 
 
@@ -99,62 +102,6 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
         noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device), callback=callback)
 
 
-def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequence[float], model: Tensor,
-                   size: tuple[int, int]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return denoise(x, sigma) -> x0: the UNet, guided from texts[1] to texts[0] by one cfg per picture (Ho 2022).
-
-    Both texts go through the UNet in one batch; a picture with cfg 1 needs only the first. size: (height, width) in px.
-    """
-    device = place_of(pipe.unet)[0]
-    guided = [row for row, cfg in enumerate(cfgs) if not math.isclose(cfg, 1.0)]
-    rows = torch.tensor(guided, dtype=torch.long, device=device)
-    factors = torch.tensor([cfgs[row] for row in guided], device=device).view(-1, 1, 1, 1)
-    see_noise = build_predictor(pipe, [texts[0]] * len(cfgs) + [texts[1]] * len(guided), size)
-
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
-        scaled = x / (1 + sigma ** 2).sqrt()
-        noise = see_noise(torch.cat([scaled, scaled[rows]]), to_timestep(sigma, model))
-        x0 = x - sigma * noise[:len(x)]
-        if guided:
-            x0_negative = x[rows] - sigma * noise[len(x):]
-            x0[rows] = x0_negative + factors * (x0[rows] - x0_negative)
-        return x0
-
-    return denoise
-
-
-def build_predictor(pipe: KolorsPipeline, texts: Sequence[Encoded],
-                    size: tuple[int, int]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return see_noise(x, timestep) -> noise in float32 of the UNet, one text for each picture; size in px."""
-    unet = pipe.unet
-    device, dtype = place_of(unet)
-    told = torch.tensor([[*size, 0, 0, *size]], device=device).expand(len(texts), -1)  # original, crop, target
-    if takes_turns(pipe):  # only a call of the whole UNet brings it to the GPU
-        whole = pad_texts(texts, LENGTH, dtype, device)
-        beside = {"text_embeds": whole.pooled, "time_ids": told}
-        return lambda x, timestep: unet(x.to(dtype), timestep, whole.states, added_cond_kwargs=beside,
-                                        return_dict=False)[0].float()
-    see_noise = prepare_unet(unet, join_texts(texts, dtype, device), told)
-    return lambda x, timestep: see_noise(x.to(dtype), timestep.to(device)).float()
-
-
-def build_guided(pipe: KolorsPipeline, texts: Sequence[Encoded], negative: Encoded, cfg: float,
-                 size: tuple[int, int]) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return see_noise(x, timestep) as `build_predictor` does, guided by one cfg from one negative text to each text.
-
-    As in diffusers, a cfg of 1 or less guides nothing.
-    """
-    if cfg <= 1:
-        return build_predictor(pipe, texts, size)
-    see_both = build_predictor(pipe, [*texts, *[negative] * len(texts)], size)
-
-    def see_noise(x: Tensor, timestep: Tensor) -> Tensor:
-        towards, away = see_both(torch.cat([x, x]), timestep).chunk(2)
-        return away + cfg * (towards - away)
-
-    return see_noise
-
-
 @torch.inference_mode()
 def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[int], steps: int = 25, cfg: float = 5.0,
                negative_prompt: str = "") -> list[Image.Image]:
@@ -176,78 +123,6 @@ def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[
     return to_images(pipe, x)
 
 
-def place_of(model: torch.nn.Module) -> tuple[torch.device, torch.dtype]:
-    """Return a model's device and precision, those of its first weight: to ask diffusers looks through every weight."""
-    weight = next(model.parameters())
-    return weight.device, weight.dtype
-
-
-def takes_turns(pipe: KolorsPipeline) -> bool:
-    """Tell whether a pipeline's UNet and text encoder have the GPU one after the other (`Plan.placement`)."""
-    return hasattr(pipe, "plan") and pipe.plan.placement == "turns"
-
-
-def empty_latent(pipe: KolorsPipeline, width: int | None = None, height: int | None = None) -> Tensor:
-    """Return the latent of a picture that has still to be drawn, zeros; sides in pixels, the model's own by default."""
-    own = pipe.default_sample_size * pipe.vae_scale_factor
-    width, height = own if width is None else width, own if height is None else height
-    check_size(pipe, width, height)
-    return torch.zeros(1, pipe.vae.config.latent_channels, height // pipe.vae_scale_factor,
-                       width // pipe.vae_scale_factor)
-
-
-def encode_picture(pipe: KolorsPipeline, image: Image.Image) -> Tensor:
-    """Encode a picture with the VAE as a latent to start from; LessonError unless its size suits the model."""
-    if not isinstance(image, Image.Image):
-        raise error("no_image", kind=type(image).__name__)
-    check_size(pipe, image.width, image.height)
-    pixels = pipe.image_processor.preprocess(image.convert("RGB")).to(*place_of(pipe.vae))
-    with torch.no_grad():
-        return pipe.vae.encode(pixels).latent_dist.mode().float() * pipe.vae.config.scaling_factor
-
-
-def decode(pipe: KolorsPipeline, latent: Tensor) -> Image.Image:
-    """Decode a latent with the VAE; of a batch, its first."""
-    return to_images(pipe, latent[:1])[0]
-
-
-def preview(pipe: KolorsPipeline, denoised: Tensor) -> Image.Image:
-    """Return a picture of a step's denoised: the VAE's own, which at Tiny Kolors' size costs less than a step."""
-    return decode(pipe, denoised)
-
-
-@torch.inference_mode()
-def to_images(pipe: KolorsPipeline, latents: Tensor) -> list[Image.Image]:
-    """Decode a batch of latents with the VAE."""
-    latents = latents.to(*place_of(pipe.vae)) / pipe.vae.config.scaling_factor
-    return pipe.image_processor.postprocess(pipe.vae.decode(latents, return_dict=False)[0].float())
-
-
-def check_size(pipe: KolorsPipeline, width: int, height: int) -> None:
-    """Answer a size in pixels that the VAE or the UNet cannot take with a LessonError."""
-    factor = pipe.vae_scale_factor
-    low = factor * 2 ** (len(pipe.unet.config.block_out_channels) - 1)  # the UNet halves as often as it has levels
-    high = MOST_TIMES * pipe.default_sample_size * factor
-    for side in (width, height):
-        if isinstance(side, bool) or not isinstance(side, Integral) or side % factor or not low <= side <= high:
-            raise error("size_wrong", width=width, height=height, factor=factor, low=low, high=high)
-
-
-def check_latent(pipe: KolorsPipeline, latent: Tensor) -> Tensor:
-    """Return a latent that was handed in; LessonError for a wrong shape or type, NaN or infinity."""
-    channels = pipe.vae.config.latent_channels
-    if not isinstance(latent, Tensor):
-        raise error("latent_wrong", found=type(latent).__name__, channels=channels)
-    if not latent.is_floating_point():
-        raise error("latent_wrong", found=latent.dtype, channels=channels)
-    if latent.ndim != 4 or latent.shape[:2] != (1, channels):
-        raise error("latent_wrong", found=list(latent.shape), channels=channels)
-    check_size(pipe, *(side * pipe.vae_scale_factor for side in (latent.shape[3], latent.shape[2])))
-    if not latent.isfinite().all():
-        raise error("latent_not_finite", count=int((~latent.isfinite()).sum()))
-    return latent
-
-
 def tell_notes(unknown: Sequence[str], texts: Sequence[Encoded]) -> list[str]:
     """Return what a learner should know about the texts: words never learnt, and ends that were cut off."""
     notes = [text("words_unknown", words=shorten(text("list_comma").join(unknown)))] if unknown else []
@@ -260,3 +135,38 @@ def describe(prompt: str, settings: SamplerSettings, image: Image.Image) -> str:
     return text("sampler_caption", prompt=shorten(prompt.strip()), width=image.width, height=image.height,
                 seed=settings.seed, steps=settings.steps, cfg=settings.cfg, sampler_name=settings.sampler_name,
                 scheduler=settings.scheduler, denoise=settings.denoise)
+
+
+def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, cfg: float = 5.0,
+         negative_prompt: str = "") -> Picture:
+    """Draw one picture, always the same for one prompt, seed, steps and cfg; LessonError for what cannot be drawn."""
+    check_prompt(prompt)
+    check_range("seed", seed, 0, MOST_SEED, kind=Integral)
+    check_range("steps", steps, 1, pipe.scheduler.config.num_train_timesteps, kind=Integral)
+    check_range("cfg", cfg, 0, 100)
+    started = time.perf_counter()
+    image = pipe(prompt, negative_prompt=negative_prompt, num_inference_steps=steps, guidance_scale=cfg,
+                 generator=torch.Generator("cpu").manual_seed(seed)).images[0]
+    caption = text("picture_caption", prompt=prompt.strip(), width=image.width, height=image.height,
+                   seed=seed, steps=steps, cfg=cfg)
+    return Picture(image, caption, time.perf_counter() - started)
+
+
+def check_prompt(prompt: str) -> None:
+    """Answer a prompt that Tiny Kolors cannot draw with a LessonError, and print which words it does not know."""
+    unknown = find_unknown_words(prompt)
+    if unknown:
+        print(text("words_unknown", words=shorten(text("list_comma").join(unknown))))
+
+
+def find_unknown_words(prompt: str) -> tuple[str, ...]:
+    """Return a prompt's words that Tiny Kolors never learnt; LessonError if it names none of its 64 subjects."""
+    check_text("prompt", prompt)
+    if not prompt.strip():
+        raise error("prompt_empty")
+    named = wording.read_prompt(prompt)
+    if named.subject is None:
+        known = wording.list_names()
+        raise error("subject_unknown", prompt=shorten(prompt.strip()), count=len(known),
+                    known=text("list_comma").join(known))
+    return named.unknown

@@ -2,9 +2,9 @@
 
 import random
 from dataclasses import dataclass
-from numbers import Integral, Real
+from numbers import Integral
 
-from course_lib.messages import error, text
+from course_lib.checks import check_choice, check_range
 
 CONTROLS = ("fixed", "increment", "decrement", "randomize")
 MOST_SEED = 2**64 - 1
@@ -35,21 +35,6 @@ def check_settings(settings: SamplerSettings, most_steps: int) -> None:
     check_range("cfg", settings.cfg, 0, 100)
     check_range("denoise", settings.denoise, 0 if settings.denoise == 0 else LEAST_DENOISE, 1)
     check_choice("control_after_generate", settings.control_after_generate, CONTROLS)
-
-
-def check_range(name: str, value: float, low: float, high: int, kind: type = Real) -> None:
-    """Answer a setting that is no number of its kind (Real, Integral), or outside its bounds, with a LessonError."""
-    if isinstance(value, bool) or not isinstance(value, kind):
-        raise error("setting_no_number" if kind is Real else "setting_no_whole_number", name=name, value=repr(value),
-                    low=low, high=high)
-    if not low <= value <= high:  # NaN is within no bounds
-        raise error("setting_wrong", name=name, value=value, low=low, high=high)
-
-
-def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    """Answer a setting that is none of its choices with a LessonError."""
-    if value not in choices:
-        raise error("setting_no_choice", name=name, value=repr(value), choices=text("list_comma").join(choices))
 
 
 def next_seed(settings: SamplerSettings, rng: random.Random) -> int:

@@ -10,13 +10,15 @@ import torch
 from diffusers import KolorsPipeline
 from PIL import Image
 
+from course_lib.checks import check_choice
 from course_lib.messages import error, text
-from course_lib.pictures import emoji, figures, measures
+from course_lib.pictures import emoji, figures, measures, wording
 from course_lib.pictures.classifier import load_judge, to_tensor
+from course_lib.pictures.figures import describe_value
 from course_lib.pictures.picture import Picture, shorten
 from course_lib.sampling.samplers import Step, count_looks
-from course_lib.sampling.settings import MOST_SEED, check_choice
-from course_lib.sampling.trials import Trial, describe_value, draw_trials
+from course_lib.sampling.settings import MOST_SEED
+from course_lib.sampling.trials import Trial, draw_trials
 
 WHOLE, DECIMAL = ("seed", "steps"), ("cfg", "denoise", "lora_strength")
 PARAMETERS = (*WHOLE, *DECIMAL, "sampler_name", "scheduler")
@@ -119,7 +121,7 @@ def split(items: Sequence[Picture], length: int) -> list[list[Picture]]:
 @torch.no_grad()
 def adherence(pictures: Sequence[Image.Image], prompt: str) -> list[float]:
     """Return for each picture how surely the judge sees the subject that the prompt names, 0 to 1."""
-    subject = list(emoji.subjects()).index(emoji.read_prompt(prompt).subject)
+    subject = list(emoji.subjects()).index(wording.read_prompt(prompt).subject)
     return load_judge()(to_tensor(pictures))[0].softmax(dim=1)[:, subject].tolist()
 
 

@@ -7,8 +7,9 @@ from itertools import groupby
 from diffusers import KolorsPipeline
 from PIL import Image
 
+from course_lib.model.latents import encode_picture
 from course_lib.pictures.picture import Picture
-from course_lib.sampling.drawing import encode_picture, generate
+from course_lib.sampling.drawing import generate
 from course_lib.sampling.samplers import Step
 from course_lib.sampling.settings import SamplerSettings
 
@@ -69,11 +70,6 @@ def list_changes(before: Trial, after: Trial) -> dict[str, tuple[object, object]
     """Return what differs between two trials: name -> (value before, value after)."""
     old, new = before.parts(), after.parts()
     return {name: (old[name], new[name]) for name in old if old[name] != new[name]}
-
-
-def describe_value(value: object) -> str:
-    """Return a setting's value as a label: numbers without needless zeros."""
-    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def write_code(trial: Trial) -> str:

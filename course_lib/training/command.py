@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from course_lib.hub import fetching
+from course_lib.hub import fetching, repository
 from course_lib.machine.configs import CONFIGS
 from course_lib.messages import error, text
 from course_lib.training.config import PRECISIONS, SCHEDULES, TrainConfig, check_config
@@ -113,8 +113,7 @@ def check_paths(options: argparse.Namespace) -> None:
 def open_model(options: argparse.Namespace) -> "Iterator[KolorsPipeline]":
     """Load the model that the flags name, as the plan for a training says."""
     from course_lib.machine.planning import plan
-    from course_lib.model.loading import open_folder
-    from course_lib.pictures.picture import load
+    from course_lib.model.loading import load, open_folder
 
     if options.model in ("tiny", "kolors"):
         yield load(options.model, plan("lora", options.model))
@@ -146,7 +145,7 @@ def gather_parts(options: argparse.Namespace, folder: Path) -> Path:
 
         with Processes().first_alone():
             (folder / "tokenizer").symlink_to(fetching.fetch("kolors", patterns=["tokenizer/*"]) / "tokenizer")
-    shutil.copytree(fetching.TINY / "scheduler", folder / "scheduler")  # Tiny Kolors' schedule is Kolors' own
+    shutil.copytree(repository.TINY / "scheduler", folder / "scheduler")  # Tiny Kolors' schedule is Kolors' own
     return folder
 
 

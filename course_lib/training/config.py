@@ -9,8 +9,9 @@ from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral
 from pathlib import Path
 
+from course_lib.checks import check_choice, check_range
 from course_lib.messages import error
-from course_lib.sampling.settings import MOST_SEED, check_choice, check_range
+from course_lib.sampling.settings import MOST_SEED
 
 ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 PRECISIONS = ("32", "16-mixed", "bf16-mixed")

@@ -19,9 +19,10 @@ from torch import Tensor
 
 from course_lib.lora.adapters import without_lora
 from course_lib.messages import error, text
+from course_lib.model.latents import check_size, empty_latent
 from course_lib.model.text import Encoded, run_encoder
 from course_lib.model.text_cache import MAKE, WEIGHTS, CachedEncoder, collect, fingerprint
-from course_lib.sampling.drawing import check_size, empty_latent, sample
+from course_lib.sampling.drawing import sample
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.training.cache import Cache
 from course_lib.training.config import TrainConfig

@@ -15,7 +15,7 @@ from diffusers import KolorsPipeline
 from course_lib.files import COURSE
 from course_lib.lora.adapters import make_plain
 from course_lib.messages import error, text
-from course_lib.model.loading import first_line
+from course_lib.model.parts import first_line
 from course_lib.pictures.picture import Picture
 from course_lib.training.cache import CACHE
 from course_lib.training.config import TrainConfig as TrainConfig

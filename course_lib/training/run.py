@@ -14,12 +14,13 @@ from diffusers import KolorsPipeline, UNet2DConditionModel
 from torch import Tensor
 
 from course_lib.lora.adapters import list_names, make_plain
-from course_lib.lora.publishing import BASES
+from course_lib.lora.headers import BASES
 from course_lib.lora.verbs import add_lora, remove_lora, save_lora
 from course_lib.messages import LessonError, error, text
+from course_lib.model.latents import empty_latent, to_images
 from course_lib.model.text_cache import collect
 from course_lib.pictures.picture import Picture
-from course_lib.sampling.drawing import empty_latent, sample, to_images
+from course_lib.sampling.drawing import sample
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.training.checkpoint import Counters, read_state, write_state
 from course_lib.training.config import TrainConfig

@@ -16,9 +16,9 @@ from PIL import Image
 
 from course_lib.files import COURSE
 from course_lib.messages import LessonError, text
+from course_lib.model.latents import decode, preview
 from course_lib.pictures.figures import draw_steps
 from course_lib.pictures.picture import Picture, encode_png
-from course_lib.sampling.drawing import decode, preview
 from course_lib.sampling.samplers import Cancelled, Step, check_names, count_looks
 from course_lib.sampling.settings import SamplerSettings, check_settings, next_seed
 from course_lib.sampling.sweeps import PARAMETERS

@@ -9,7 +9,7 @@ import ipywidgets as widgets
 from PIL import Image
 
 from course_lib.messages import LessonError, text
-from course_lib.pictures.figures import difference_map
+from course_lib.pictures.figures import describe_value, difference_map
 from course_lib.pictures.measures import distance
 from course_lib.pictures.picture import Picture, encode_png
 from course_lib.sampling.sweeps import (
@@ -21,7 +21,7 @@ from course_lib.sampling.sweeps import (
     tell_cost,
     xy_grid,
 )
-from course_lib.sampling.trials import Trial, describe_value, list_changes, write_code
+from course_lib.sampling.trials import Trial, list_changes, write_code
 from course_lib.widgets.style import say, say_problem
 
 KEPT = 12  # pictures in the history

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
 
-from course_lib.comfyui.answers import list_errors, name_node
 from course_lib.messages import LessonError, error
+from course_lib.workflow.explaining import list_errors, name_node
 
 Prompt = dict[str, dict]  # node id -> {"class_type": ..., "inputs": {name: value or [node id, output]}}
 CONVERT = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}

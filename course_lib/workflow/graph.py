@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from course_lib.messages import text
-from course_lib.workflow.api_form import write_api, write_page
+from course_lib.workflow.api_form import write_api
 from course_lib.workflow.files import open_tree
 from course_lib.workflow.known import list_known
 from course_lib.workflow.node_types import NodeType, read_types
+from course_lib.workflow.page_form import write_page
 from course_lib.workflow.parts import Graph
 from course_lib.workflow.reading import MOST_PROBLEMS, find_form, read_api, read_page
 

@@ -10,10 +10,10 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from course_lib.files import COURSE
-from course_lib.hub.fetching import CAMP
+from course_lib.hub.repository import CAMP
 from course_lib.messages import error
-from course_lib.pictures.picture import load
-from course_lib.sampling.drawing import preview
+from course_lib.model.latents import preview
+from course_lib.model.loading import load
 from course_lib.sampling.step import Step
 from course_lib.workflow.nodes.host import Host, is_file
 

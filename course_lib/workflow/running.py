@@ -8,10 +8,10 @@ from pathlib import Path
 
 from diffusers import KolorsPipeline
 
-from course_lib.comfyui.answers import name_node
 from course_lib.messages import LessonError, error, text
 from course_lib.sampling.step import Cancelled
 from course_lib.workflow.checking import Checked, Prompt, WorkflowError, check, is_link, read_node
+from course_lib.workflow.explaining import name_node
 from course_lib.workflow.graph import Workflow, read
 from course_lib.workflow.nodes.built_in import NODES
 from course_lib.workflow.nodes.host import surrounded

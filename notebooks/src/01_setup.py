@@ -47,7 +47,8 @@ print("\n".join(describe_machine(hardware.look())))
 #
 # `load` opens the model, `draw` draws. Put your own words between the quotes, such as "a cat, yellow background".
 # %%
-from course_lib.pictures.picture import draw, load
+from course_lib.sampling.drawing import draw
+from course_lib.model.loading import load
 
 pipe = load("tiny")
 ladybird = draw(pipe, "一只瓢虫，蓝色背景", seed=1)
@@ -94,7 +95,7 @@ except LessonError as problem:
 # Every claim in this course needs a number. `judge` is a small classifier: it looks at a picture and says which subject, which
 # style and which ground it sees, and how sure it is (0 to 1). Its own accuracy stands in `data/judge/README.md`.
 # %%
-from course_lib.pictures.emoji import name_of
+from course_lib.pictures.wording import name_of
 from course_lib.pictures.classifier import judge, score
 
 seen = judge([ladybird.image])[0]
@@ -189,7 +190,7 @@ for sentence, likeness in zip(sentences, directions @ directions[0]):
 #
 # The **VAE** squeezes 64 x 64 pixels of three numbers into 16 x 16 places of four numbers, and turns them back:
 # %%
-from course_lib.sampling.drawing import decode, encode_picture
+from course_lib.model.latents import decode, encode_picture
 from course_lib.pictures.measures import distance
 from course_lib.sampling.noise import start_noise
 from course_lib.pictures.picture import Picture
@@ -212,7 +213,7 @@ show_sheet([Picture(ladybird.image, "pixels"), Picture(back, "pixels -> latent -
 # off it is. Each strength is asked three times: with the right prompt, with none, and with the wrong one.
 # %%
 from course_lib.pictures.figures import plot
-from course_lib.sampling.drawing import build_predictor
+from course_lib.sampling.guidance import build_predictor
 
 two = ["一只瓢虫，蓝色背景", "一个苹果，黄色背景"]
 latents = torch.cat([encode_picture(pipe, draw(pipe, name, seed=seed).image) for seed in range(1, 5) for name in two])
@@ -350,7 +351,7 @@ if DOWNLOAD:
 # %% tags=["nbval-ignore-output"]
 from pathlib import Path
 
-from course_lib.hub.fetching import cache_folder, find_repo
+from course_lib.hub.repository import cache_folder, find_repo
 
 print(hardware.find_mount(cache_folder(find_repo("kolors"))) == hardware.find_mount(Path.cwd()))
 # %% [markdown] lang="zh"

@@ -30,7 +30,7 @@ set_language("en")
 # The first is code; one line will do:
 # %%
 from course_lib.sampling.drawing import generate
-from course_lib.pictures.picture import load
+from course_lib.model.loading import load
 from course_lib.sampling.settings import SamplerSettings
 
 pipe = load("tiny")
@@ -146,7 +146,7 @@ show_sheet([Picture(image, f"{number + 1}") for number, image in enumerate(camp_
 # The second workflow has a LoRA node more. It looks for the file that the camp's training script left, `epoch=0-step=500.ckpt`. Let us make such a file first: take the small "line art" LoRA that
 # comes with the course (lesson 4 teaches how to train it), write it in the camp's format, and put it where the workflow looks.
 # %%
-from course_lib.hub.fetching import CAMP
+from course_lib.hub.repository import CAMP
 from course_lib.lora.verbs import convert
 
 with_lora = read(WORKFLOWS / "kolors_with_lora_example.json")

@@ -34,7 +34,7 @@ set_language("en")
 # `SamplerSettings` holds the seven fields of the KSampler's panel under the same names; `generate` draws by them.
 # %%
 from course_lib.sampling.drawing import generate
-from course_lib.pictures.picture import load
+from course_lib.model.loading import load
 from course_lib.sampling.settings import SamplerSettings
 
 pipe = load("tiny")
@@ -70,7 +70,7 @@ explorer
 # the strength of the noise, sigma, falls from about 29 to 0. Below, the predicted picture and sigma at steps 1, 3, 5 ...: ground and place come first, then
 # the shape, then details.
 # %%
-from course_lib.sampling.drawing import preview
+from course_lib.model.latents import preview
 from course_lib.pictures.picture import Picture, show_sheet
 
 seen = []
@@ -169,7 +169,7 @@ show_sheet(generate(pipe, prompt, [replace(settings, cfg=cfg) for cfg in CFGS]),
 # 30 % of the schedule is drawn anew. The source is a cat on yellow; the prompt asks for a dog: measure how close the result still is to the source, and how many
 # results have become dogs.
 # %%
-from course_lib.sampling.drawing import encode_picture
+from course_lib.model.latents import encode_picture
 
 source = generate(pipe, "一只猫，扁平风格，黄色背景", settings)
 latent = encode_picture(pipe, source.image)

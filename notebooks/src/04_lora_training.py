@@ -63,11 +63,12 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 # second witness needs no judge: line art holds the ground's colour and ink and nothing else, so count the pictures nearly all of whose pixels lie
 # between these two colours (two-tone).
 # %%
-from course_lib.pictures.emoji import GROUNDS, read_prompt, subjects
+from course_lib.pictures.emoji import GROUNDS, subjects
+from course_lib.pictures.wording import read_prompt
 from course_lib.sampling.drawing import draw_batch
 from course_lib.pictures.classifier import judge
 from course_lib.pictures.measures import two_tone
-from course_lib.pictures.picture import load
+from course_lib.model.loading import load
 
 grounds = list(GROUNDS)
 seen_on = {}  # subject -> the grounds it was drawn on
@@ -240,7 +241,7 @@ print("the style comes with the strength, the subjects go with it")
 # %%
 import ipywidgets
 
-from course_lib.pictures.picture import draw
+from course_lib.sampling.drawing import draw
 
 
 def show(strength=1.0, prompt="一只蝴蝶，线稿，蓝色背景", seed=1):

@@ -106,7 +106,7 @@ import shutil
 from course_lib.dataset.checking import check, contact_sheet
 from course_lib.files import COURSE
 from course_lib.messages import language
-from course_lib.dataset.messy_set import make_messy
+from course_lib.dataset.example_sets import make_messy
 
 WORK = COURSE / "outputs" / "lesson05" / language()
 shutil.rmtree(WORK, ignore_errors=True)
@@ -280,7 +280,7 @@ for row in read_table(WORK / "set6" / "train"):
 from course_lib.sampling.drawing import draw_batch
 from course_lib.pictures.classifier import judge
 from course_lib.lora.verbs import remove_lora
-from course_lib.pictures.picture import load
+from course_lib.model.loading import load
 from course_lib.training.loop import TrainConfig, train
 from course_lib.training.config import ATTENTION
 

@@ -3,7 +3,8 @@
 import statistics
 import time
 
-from course_lib.pictures.picture import encode_png, load
+from course_lib.model.loading import load
+from course_lib.pictures.picture import encode_png
 from course_lib.sampling.drawing import generate
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.widgets.explorer import explore

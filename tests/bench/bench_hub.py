@@ -12,7 +12,8 @@ from pathlib import Path
 
 from loopback_hub import environment, running_hub
 
-from course_lib.hub import fetching
+from course_lib import files
+from course_lib.hub import fetching, repository
 
 SIZE = 2 << 30  # bytes
 START = "from course_lib.hub.fetching import fetch; fetch('kolors')"
@@ -25,7 +26,7 @@ def main():
     repo = dict.fromkeys(FILES, b"{}") | {"unet/diffusion_pytorch_model.fp16.safetensors": bytes(SIZE)}
     with tempfile.TemporaryDirectory() as place:
         os.environ.update(environment(Path(place)))
-        with running_hub({("models", fetching.KOLORS.name): repo}) as server:
+        with running_hub({("models", repository.KOLORS.name): repo}) as server:
             os.environ["MODELSCOPE_ENDPOINT"] = server.address
             server.fail("no_hash", "list")  # or the listing itself would take seconds
             started = time.perf_counter()
@@ -38,7 +39,7 @@ def main():
         fetching.fetch("kolors")
         print(f"second start, new Python {second:7.2f} s, of which fetch {time.perf_counter() - started:.4f} s")
         started = time.perf_counter()
-        fetching.sha256(folder / "unet/diffusion_pytorch_model.fp16.safetensors")
+        files.sha256(folder / "unet/diffusion_pytorch_model.fp16.safetensors")
         hashing = time.perf_counter() - started
         print(f"a re-hash would take     {hashing:7.2f} s, {hashing / second:.0f} times the second start")
 

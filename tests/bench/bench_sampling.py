@@ -6,8 +6,9 @@ The runs of what is compared take turns, so that whatever else the machine does 
 import statistics
 import time
 
-from course_lib.pictures.picture import load
-from course_lib.sampling.drawing import decode, empty_latent, generate, preview
+from course_lib.model.latents import decode, empty_latent, preview
+from course_lib.model.loading import load
+from course_lib.sampling.drawing import generate
 from course_lib.sampling.settings import SamplerSettings
 
 RUNS = 9

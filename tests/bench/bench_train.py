@@ -16,7 +16,7 @@ from torch.nn.functional import mse_loss
 
 from course_lib.dataset.example_sets import write_style_set
 from course_lib.lora.verbs import add_lora
-from course_lib.pictures.picture import load
+from course_lib.model.loading import load
 from course_lib.training.config import TrainConfig
 from course_lib.training.loop import train
 from course_lib.training.rows import read_rows

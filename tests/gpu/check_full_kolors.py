@@ -26,7 +26,7 @@ import torch  # noqa: E402
 from diffusers import AutoencoderKL, UNet2DConditionModel  # noqa: E402
 from diffusers.pipelines.kolors import ChatGLMModel  # noqa: E402
 
-from course_lib.hub import fetching  # noqa: E402
+from course_lib.hub import repository  # noqa: E402
 from course_lib.machine import footprint, hardware  # noqa: E402
 from course_lib.machine.configs import CONFIGS  # noqa: E402
 from course_lib.machine.hardware import GIB  # noqa: E402
@@ -51,7 +51,7 @@ def write_model(folder: Path, configs: dict[str, dict], device: str) -> None:
         if device == "cuda":
             torch.cuda.empty_cache()
     for part in ("tokenizer", "scheduler"):  # a small vocabulary will do
-        shutil.copytree(fetching.TINY / part, folder / part, dirs_exist_ok=True)
+        shutil.copytree(repository.TINY / part, folder / part, dirs_exist_ok=True)
 
 
 @torch.no_grad()
@@ -159,7 +159,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         if options.small:
-            write_model(folder, footprint.read_configs(fetching.TINY), "cpu")
+            write_model(folder, footprint.read_configs(repository.TINY), "cpu")
             return report(check_small(folder))
         if not torch.cuda.is_available():
             return report(["no CUDA GPU: nothing was checked (--small runs the same steps on the CPU)"])

@@ -28,7 +28,7 @@ from PIL import Image  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
 from course_lib.dataset.example_sets import write_style_set  # noqa: E402
-from course_lib.hub import fetching  # noqa: E402
+from course_lib.hub import repository  # noqa: E402
 from course_lib.machine import footprint  # noqa: E402
 from course_lib.machine.configs import CONFIGS  # noqa: E402
 from course_lib.machine.hardware import GIB  # noqa: E402
@@ -135,7 +135,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         if not (folder / "scheduler").is_dir():  # the last that is written
-            write_model(folder, footprint.read_configs(fetching.TINY) if options.small else CONFIGS,
+            write_model(folder, footprint.read_configs(repository.TINY) if options.small else CONFIGS,
                         "cpu" if options.small else "cuda")
             if not options.small:
                 torch.cuda.empty_cache()

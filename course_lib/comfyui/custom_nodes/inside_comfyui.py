@@ -18,10 +18,10 @@ from diffusers import KolorsPipeline
 from server import PromptServer
 
 from course_lib.comfyui.custom_nodes.comfy_model import WEARS, build_model, wear
-from course_lib.hub.fetching import CAMP
+from course_lib.hub.repository import CAMP
 from course_lib.messages import text
-from course_lib.pictures.picture import load
-from course_lib.sampling.drawing import preview
+from course_lib.model.latents import preview
+from course_lib.model.loading import load
 from course_lib.sampling.step import Callback, Step
 from course_lib.workflow.nodes.host import NAMES, Host, settle
 from course_lib.workflow.nodes.kolors import stamp

@@ -17,7 +17,8 @@ from course_lib.dataset.making.synthesis import SCENES
 from course_lib.dataset.table import FILE, TEXT, read_rows
 from course_lib.hub import fetching
 from course_lib.messages import error, text
-from course_lib.pictures.emoji import GROUNDS, STYLES, read_prompt, subjects
+from course_lib.pictures.emoji import GROUNDS, STYLES, subjects
+from course_lib.pictures.wording import read_prompt
 
 MODEL = "Qwen/Qwen2.5-VL-3B-Instruct"  # on ModelScope; 7.5 GB, answers in Chinese and English
 MOST_TOKENS = 120

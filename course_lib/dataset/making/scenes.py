@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 
 from course_lib.messages import error, text
-from course_lib.pictures.emoji import GROUNDS, PLACES, STYLES, subjects
+from course_lib.pictures.emoji import GROUNDS, STYLES, subjects
+from course_lib.pictures.wording import PLACES
 
 VECTOR_STYLES = ("noto", "flat", "lineart")  # those with vector pictures in data/emoji/svg
 PATTERNS = ("plain", "stripes", "dots")

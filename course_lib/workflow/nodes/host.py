@@ -11,7 +11,7 @@ from pathlib import Path
 from diffusers import KolorsPipeline
 
 from course_lib.messages import error, text
-from course_lib.pictures.picture import load
+from course_lib.model.loading import load
 from course_lib.sampling.metadata import CHECKPOINT
 from course_lib.sampling.step import Callback
 

@@ -11,7 +11,7 @@ import torch
 from diffusers import KolorsPipeline
 
 from course_lib.messages import LessonError, error, text
-from course_lib.model.loading import load_encoder
+from course_lib.model.parts import load_encoder
 from course_lib.model.text import LENGTH, encode_text, pad_texts
 from course_lib.sampling.settings import MOST_SEED
 from course_lib.workflow.nodes.host import here

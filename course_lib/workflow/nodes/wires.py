@@ -15,10 +15,10 @@ from torch import Tensor
 
 from course_lib.lora.verbs import load_lora, remove_lora
 from course_lib.messages import error, text
+from course_lib.model.latents import MOST_TIMES, check_size
 from course_lib.model.text import LENGTH, Encoded, encode_text, pad_texts
-from course_lib.pictures import emoji
+from course_lib.pictures import emoji, wording
 from course_lib.pictures.picture import shorten
-from course_lib.sampling.drawing import MOST_TIMES, check_size
 from course_lib.workflow.nodes.host import here
 
 FULL_SIZE = 1024  # px: the size that Kolors was trained at, and that its workflows name
@@ -97,7 +97,7 @@ def tell_prompt(pipe: KolorsPipeline, prompt: str) -> None:
     """Note which words of a prompt Tiny Kolors never learnt; any model may be asked for anything."""
     if not is_tiny(pipe) or not prompt.strip():
         return
-    named = emoji.read_prompt(prompt)
+    named = wording.read_prompt(prompt)
     if named.subject is None:
         here().note(text("node_no_subject", prompt=shorten(prompt.strip()), count=len(emoji.subjects())))
     elif named.unknown:
