@@ -1,8 +1,8 @@
 """How near a picture is to a true one: measured with pixels alone, no trained judge between.
 
-Tiny Kolors learnt from drawings that a rule places on plain grounds. So each of its pictures can be laid over every true
-picture of the subject and style it was asked for, in all sizes and places, flipped or not. What is left between it and
-the nearest of them tells how well it is drawn, also where the judge says "right" to a blot.
+Tiny Kolors learnt from drawings that a rule places on plain grounds. So each of its pictures can be laid over every
+true picture of the subject and style it was asked for, in all sizes and places, flipped or not. What is left between it
+and the nearest of them tells how well it is drawn, also where the judge says "right" to a blot.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,7 +22,7 @@ SIZES = tuple(range(40, 63, 2))  # px at SIDE: width and height of the true subj
 
 @dataclass(frozen=True)
 class Nearest:
-    """The true picture nearest to one picture: root mean square error (0 to 1), and where its subject stands at SIDE."""
+    """The true picture nearest to a picture: root mean square error (0 to 1), and its subject's place, px at SIDE."""
 
     error: float
     size: int
@@ -46,7 +46,7 @@ class Distance:
 
 
 def find_nearest(picture: Image.Image, subject: str, style: str) -> Nearest:
-    """Return the true picture of a subject in a style that is nearest to `picture`, over sizes, places and flip."""
+    """Return which true picture of a subject in a style is nearest to `picture`, of all sizes, places and flips."""
     pixels = to_pixels(picture)
     ground = border_median(pixels)
     off_ground = pixels - ground
@@ -101,7 +101,7 @@ def to_colour(ground: torch.Tensor) -> tuple[int, int, int]:
 
 @cache
 def cut_out(subject: str, style: str, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-    """Return a true subject, as it is and flipped: colours times alpha [2, 3, size, size] and alpha [2, 1, size, size]."""
+    """Return a true subject and its mirror image: colours times alpha [2, 3, size, size], alpha [2, 1, size, size]."""
     values = torch.from_numpy(np.asarray(emoji.subject_at(subject, style, size, SIDE), dtype=np.float32) / 255)
     both = torch.stack([values.permute(2, 0, 1), values.flip(1).permute(2, 0, 1)])
     return both[:, :3] * both[:, 3:], both[:, 3:]
