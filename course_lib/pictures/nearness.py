@@ -55,7 +55,7 @@ def find_nearest(picture: Image.Image, subject: str, style: str) -> Nearest:
     for size in SIZES:
         colours, alpha = cut_out(subject, style, size)
         drawn = colours - alpha * ground  # what the true subject adds to the ground, [2, 3, size, size]
-        # sum of (a - b)^2 = sum of a^2 + sum of b^2 - 2 x sum of a b, and the last is a correlation: every place at once
+        # sum of (a - b)^2 = sum of a^2 + sum of b^2 - 2 x sum of a b; the last is a correlation, all places at once
         errors = power + drawn.square().sum((1, 2, 3))[:, None, None] - 2 * F.conv2d(off_ground[None], drawn)[0]
         lowest = int(errors.argmin())
         flip, place = divmod(lowest, errors[0].numel())
