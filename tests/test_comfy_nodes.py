@@ -17,7 +17,7 @@ from course_lib.lora.verbs import add_lora, save_lora
 from course_lib.messages import LessonError
 from course_lib.model.loading import load
 from course_lib.model.text import encode_text
-from course_lib.sampling.samplers import Cancelled
+from course_lib.sampling.step import Cancelled
 from course_lib.workflow.nodes import wires
 from course_lib.workflow.nodes.host import Host, here, surrounded
 from course_lib.workflow.nodes.kolors import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS

@@ -247,7 +247,7 @@ def test_a_server_gone_in_the_middle(stand):
 
 def test_a_process_that_dies_in_the_middle_shows_its_last_lines(folder, monkeypatch):
     monkeypatch.setenv("LOOPBACK_FAULTS", json.dumps({"die": 8}))
-    server = client.start(folder, free_port())
+    server = comfyui_server.start(folder, free_port())
     with pytest.raises(LessonError) as problem:
         client.queue(PLAIN, server=server, show=False)
     assert told("comfy_gone", problem) and "Checkpoint files" in problem.value.why
@@ -320,22 +320,22 @@ def test_start_find_again_stop(folder, capsys, monkeypatch):
     monkeypatch.setenv("COMFYUI_PATH", str(folder))
     monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     port = free_port()
-    server = client.start(port=port)
+    server = comfyui_server.start(port=port)
     assert server.version == "0.3.64" and server.port == port
     argv = httpx.get(f"{server.address}/system_stats").json()["system"]["argv"]
     assert argv[argv.index("--listen") + 1] == "127.0.0.1" and not any("cors" in word for word in argv)
     assert {place.laddr.ip for place in server.process.net_connections() if place.status == "LISTEN"} == {"127.0.0.1"}
     assert len(client.queue(PLAIN, show=False)) == 1  # the one that runs
     assert f"http://127.0.0.1:{port}/" in server._repr_mimebundle_()["text/html"]
-    assert client.start().port == port and "已在运行" in capsys.readouterr().out
-    assert client.stop() and not psutil.pid_exists(server.process.pid)
-    assert not client.stop()
-    again = client.start(port=port)  # the port is free at once
+    assert comfyui_server.start().port == port and "已在运行" in capsys.readouterr().out
+    assert comfyui_server.stop() and not psutil.pid_exists(server.process.pid)
+    assert not comfyui_server.stop()
+    again = comfyui_server.start(port=port)  # the port is free at once
     assert again.port == port
 
 
 def test_another_program_finds_and_stops_it(folder):
-    server = client.start(folder, free_port())
+    server = comfyui_server.start(folder, free_port())
     environment = {**os.environ, "PYTHONPATH": str(COURSE), "COURSE_LANG": "zh"}
     command = [sys.executable, "-m", "course_lib", "comfyui"]
     told = subprocess.run([*command, "stop", str(folder)], env=environment, capture_output=True, text=True, timeout=60)
@@ -348,7 +348,7 @@ def test_a_taken_port_gives_way_to_the_next(folder, capsys):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        server = client.start(folder, port)
+        server = comfyui_server.start(folder, port)
         assert port < server.port < port + comfyui_server.PORTS
         assert str(port) in capsys.readouterr().out
 
@@ -366,7 +366,7 @@ def test_no_port_at_all(monkeypatch):
 def test_dying_at_start_shows_the_last_lines(folder, monkeypatch):
     monkeypatch.setenv("LOOPBACK_FAULTS", '{"dies": 1}')
     with pytest.raises(LessonError) as problem:
-        client.start(folder, free_port())
+        comfyui_server.start(folder, free_port())
     assert told("comfy_died", problem) and "No module named 'torchsde'" in problem.value.why
     assert "\x1b" not in problem.value.why
 
@@ -374,7 +374,7 @@ def test_dying_at_start_shows_the_last_lines(folder, monkeypatch):
 def test_one_that_never_answers_is_ended(folder, monkeypatch):
     monkeypatch.setenv("LOOPBACK_FAULTS", '{"never": 1}')
     with pytest.raises(LessonError) as problem:
-        client.start(folder, free_port(), seconds=2)
+        comfyui_server.start(folder, free_port(), seconds=2)
     assert told("comfy_slow", problem)
     assert not [each for each in psutil.Process().children(recursive=True) if "main.py" in " ".join(each.cmdline())]
 
@@ -382,13 +382,13 @@ def test_one_that_never_answers_is_ended(folder, monkeypatch):
 @pytest.mark.parametrize("argument", ["--listen", "--listen=0.0.0.0", "--enable-cors-header", "--enable-cors-header=*"])
 def test_arguments_that_open_it_are_refused(folder, argument):
     with pytest.raises(LessonError) as problem:
-        client.start(folder, arguments=[argument])
+        comfyui_server.start(folder, arguments=[argument])
     assert told("comfy_argument", problem)
 
 
 def test_no_such_python(folder):
     with pytest.raises(LessonError) as problem:
-        client.start(folder, free_port(), python=folder / "python")
+        comfyui_server.start(folder, free_port(), python=folder / "python")
     assert told("comfy_no_start", problem)
 
 
@@ -413,17 +413,17 @@ def test_find(tmp_path, monkeypatch, folder):
     monkeypatch.setattr(installing, "COURSE", tmp_path / "course")
     monkeypatch.delenv("COMFYUI_PATH", raising=False)
     monkeypatch.chdir(tmp_path / "ComfyUI")
-    assert client.find(folder) == folder
-    assert client.find() == folder  # beside the course
+    assert installing.find(folder) == folder
+    assert installing.find() == folder  # beside the course
     monkeypatch.setattr(installing, "COURSE", tmp_path)
     for path, key in ((None, "comfy_not_here"), (tmp_path, "comfy_no_folder"),
                       (make_folder(tmp_path / "old", "0.3.9"), "comfy_old")):
         with pytest.raises(LessonError) as problem:
-            client.find(path)
+            installing.find(path)
         assert told(key, problem)
     monkeypatch.setenv("COMFYUI_PATH", str(tmp_path / "nowhere"))
     with pytest.raises(LessonError) as problem:
-        client.find()
+        installing.find()
     assert told("comfy_no_folder", problem)
 
 
@@ -461,22 +461,22 @@ def pins(tmp_path):
 
 
 def test_install_start_and_install_again(source, pins, tmp_path, capsys):
-    folder = client.install(tmp_path / "here", source=source, pins=pins)
-    assert "MB" in capsys.readouterr().out and client.find(folder) == folder
+    folder = installing.install(tmp_path / "here", source=source, pins=pins)
+    assert "MB" in capsys.readouterr().out and installing.find(folder) == folder
     python = installing.find_python(folder)
     assert python.is_relative_to(folder)
     code = "import pinned, torch, course_lib; print(torch.__version__, pinned.__file__)"
     run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     found = run.stdout.split()
     assert found[0] == torch.__version__ and Path(found[1]).is_relative_to(folder)
-    server = client.start(folder, free_port())
+    server = comfyui_server.start(folder, free_port())
     assert Path(server.process.cmdline()[0]) == python
-    client.stop(folder)
+    comfyui_server.stop(folder)
     inode = python.parent.stat().st_ino
-    assert client.install(folder, source="nowhere", pins=pins) == folder and python.parent.stat().st_ino == inode
+    assert installing.install(folder, source="nowhere", pins=pins) == folder and python.parent.stat().st_ino == inode
     pins.write_text("--no-index\nnot-a-package==1\n", encoding="utf-8")
     with pytest.raises(LessonError) as problem:
-        client.install(folder, source="nowhere", pins=pins)
+        installing.install(folder, source="nowhere", pins=pins)
     assert told("comfy_install_failed", problem) and "not-a-package" in problem.value.why
 
 
@@ -506,7 +506,7 @@ def test_install_failures(case, source, pins, tmp_path, monkeypatch):
         key = "comfy_no_write"
     before = sorted(folder.rglob("*")) if case in ("taken", "changed") else None
     with pytest.raises(LessonError) as problem:
-        client.install(folder, source=source, pins=pins)
+        installing.install(folder, source=source, pins=pins)
     assert told(key, problem), problem.value
     assert before is None or before == sorted(folder.rglob("*"))
     assert not folder.with_name(folder.name + ".part").exists()
@@ -546,19 +546,19 @@ def test_every_package_is_pinned():
 
 
 def test_link_twice_moved_taken_refused(folder, tmp_path, capsys):
-    target = client.link(folder)
+    target = installing.link(folder)
     assert target.is_symlink() and (target / "__init__.py").is_file() and target.parent == folder / "custom_nodes"
-    assert client.link(folder) == target and "没有变化" in capsys.readouterr().out
+    assert installing.link(folder) == target and "没有变化" in capsys.readouterr().out
     target.unlink()
     target.symlink_to(tmp_path / "gone")  # the course has moved
-    assert (client.link(folder) / "__init__.py").is_file()
+    assert (installing.link(folder) / "__init__.py").is_file()
     target.unlink()
     target.mkdir()
     with pytest.raises(LessonError) as problem:
-        client.link(folder)
+        installing.link(folder)
     assert told("comfy_link_taken", problem) and target.is_dir()
     with pytest.raises(LessonError) as problem:
-        client.link(tmp_path)
+        installing.link(tmp_path)
     assert told("comfy_no_folder", problem) and not (tmp_path / "custom_nodes").exists()
 
 
@@ -570,7 +570,7 @@ def test_a_clash_of_class_names_is_told(folder, capsys):
     (packs / "ComfyUI-KwaiKolorsWrapper" / "nodes.py").write_text(source, encoding="utf-8")
     (packs / "Off.disabled" / "nodes.py").write_text(source, encoding="utf-8")
     (packs / "Other" / "__init__.py").write_text('NODE_CLASS_MAPPINGS = {"Mine": 1}\nx = {"KolorsSampler": 2}\n')
-    client.link(folder)
+    installing.link(folder)
     said = capsys.readouterr().out
     assert "ComfyUI-KwaiKolorsWrapper" in said and "KolorsSampler" in said and "Mine" not in said
     assert "Other" not in said and "Off" not in said

@@ -19,8 +19,9 @@ from course_lib.pictures.classifier import judge
 from course_lib.sampling.drawing import draw, generate, split_batches
 from course_lib.sampling.guidance import build_denoiser, build_predictor
 from course_lib.sampling.noise import fresh_noise, path_noise, start_noise
-from course_lib.sampling.samplers import Cancelled, model_sigmas
 from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.sigmas import model_sigmas
+from course_lib.sampling.step import Cancelled
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 QUICK = SamplerSettings(steps=3)

@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from course_lib.hub import repository
 from course_lib.machine.planning import plan
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.model import loading, text_cache, turns
+from course_lib.model import loading, parts, text_cache, turns
 from course_lib.model.loading import load, open_folder
 from course_lib.model.parts import Float32Vae
 from course_lib.sampling.drawing import generate
@@ -123,7 +123,7 @@ def test_what_a_plan_asks_for_is_switched_on(fp16):
 @pytest.mark.parametrize("encoder", ["whole", "stream"])
 def test_in_turns_the_picture_is_the_same_and_each_prompt_is_read_once(expected, monkeypatch, encoder):
     loads = []
-    real = turns.load_encoder
+    real = parts.load_encoder
     monkeypatch.setattr(turns, "load_encoder", lambda *given: loads.append(1) or real(*given))
     pipe = open_folder(repository.TINY, replace(TURNS, encoder=encoder))
     assert (draw(pipe) == expected).all() and len(loads) == 1  # prompt and negative prompt in one visit
@@ -143,7 +143,7 @@ def test_in_turns_generate_makes_the_same_picture(pipe, encoder):
 
 def test_the_encoder_leaves_when_the_unet_is_called(monkeypatch):
     kept = []
-    monkeypatch.setattr(loading, "Turns", lambda *given, kind=loading.Turns: kept.append(kind(*given)) or kept[0])
+    monkeypatch.setattr(loading, "Turns", lambda *given, kind=turns.Turns: kept.append(kind(*given)) or kept[0])
     pipe = open_folder(repository.TINY, TURNS)
     text_cache.encode(pipe, [PROMPT, ""])
     assert kept[0].encoder is not None

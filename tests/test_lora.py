@@ -8,20 +8,12 @@ import pytest
 import torch
 from safetensors import safe_open
 
+from course_lib.lora.adapters import read_strengths
+from course_lib.lora.conversion import convert
+from course_lib.lora.inspection import inspect
 from course_lib.lora.names import list_layers
 from course_lib.lora.publishing import read_facts
-from course_lib.lora.verbs import (
-    ATTENTION,
-    add_lora,
-    convert,
-    inspect,
-    load_lora,
-    merge_lora,
-    read_strengths,
-    remove_lora,
-    save_lora,
-    set_strength,
-)
+from course_lib.lora.verbs import ATTENTION, add_lora, load_lora, merge_lora, remove_lora, save_lora, set_strength
 from course_lib.messages import LessonError, set_language
 from course_lib.model.loading import load
 from course_lib.sampling.drawing import draw

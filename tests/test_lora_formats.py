@@ -16,11 +16,12 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from course_lib.lora.conversion import write_lora
+from course_lib.lora.conversion import convert, write_lora
 from course_lib.lora.files import Matrices, read_lora
+from course_lib.lora.inspection import inspect
 from course_lib.lora.matching import find_base
 from course_lib.lora.names import find_layers, known_layers, split_key
-from course_lib.lora.verbs import ATTENTION, convert, inspect, load_lora, remove_lora, set_strength
+from course_lib.lora.verbs import ATTENTION, load_lora, remove_lora, set_strength
 from course_lib.machine.configs import UNET
 from course_lib.machine.footprint import build_part
 from course_lib.messages import LessonError

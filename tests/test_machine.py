@@ -34,6 +34,14 @@ def test_a_gpu_older_than_torchs_code_is_seen(capability, runs):
     assert hardware.runs_on((6, 0), ["sm_50", "sm_60", "sm_90a"])
 
 
+@pytest.mark.parametrize("torch, driver, asked", [
+    (None, True, False), ("2.13.0+cpu", True, False), ("2.13.0", False, False), ("2.13.0", True, True),
+    ("2.13.0+cu128", True, True), ("2.13.0+rocm6.4", False, True)])
+def test_torch_is_asked_only_where_it_could_see_a_gpu(monkeypatch, torch, driver, asked):
+    monkeypatch.setattr(hardware, "has_driver", lambda: driver)
+    assert hardware.may_have_gpu(torch) is asked
+
+
 @pytest.mark.parametrize("variable, host", [
     ("MODELSCOPE_ENVIRONMENT", "modelscope"), ("COLAB_RELEASE_TAG", "colab"), ("KAGGLE_KERNEL_RUN_TYPE", "kaggle"),
     (None, "local")])

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from course_lib import messages
 from course_lib.hub import repository
 from course_lib.machine import footprint, hardware, planning
 from course_lib.machine.configs import CONFIGS
@@ -140,7 +141,7 @@ def test_what_does_not_fit_is_told_with_numbers_and_the_hosts_next_step(language
             planning.plan("draw", "kolors", found=example(20, gpu, 3, host=host))
         assert f"{number} GiB" in problem.value.why and "7.0 GiB" in problem.value.why
         steps.add(problem.value.next_step)
-    assert steps == {planning.text(f"plan_next_{host}")}
+    assert steps == {messages.text(f"plan_next_{host}")}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

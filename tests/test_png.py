@@ -12,8 +12,9 @@ from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.pictures.picture import Picture
 from course_lib.sampling.a1111 import read_parameters, write_parameters
 from course_lib.sampling.metadata import build_graph, read_settings, write_chunks
-from course_lib.sampling.samplers import SAMPLERS, SCHEDULERS, check_names
+from course_lib.sampling.samplers import SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings
+from course_lib.sampling.sigmas import SCHEDULERS
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 OURS = SamplerSettings(seed=2**53 + 1, control_after_generate="increment", steps=12, cfg=6.5, sampler_name="dpmpp_2m",

@@ -26,17 +26,18 @@ from course_lib.sampling.noise import start_noise
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.training.checkpoint import STATE
 from course_lib.training.config import TrainConfig
-from course_lib.training.examples import prepare
-from course_lib.training.loop import StepRecord, describe_result, fit, train
+from course_lib.training.examples import encode_set
+from course_lib.training.loop import describe_result, fit, train
 from course_lib.training.loss import (
     Batch,
-    draw_batch,
     make_generator,
+    noise_batch,
     noise_loss,
     place_batch,
     predict_noise,
     weigh_levels,
 )
+from course_lib.training.report import StepRecord
 from course_lib.training.run import CHECKPOINTS, choose_precision
 from course_lib.training.view import LiveView, PlainView, describe_end, draw_training, interrupts, smooth
 
@@ -279,18 +280,18 @@ def test_samples_that_cannot_be_written_do_not_cost_the_lora(pipe, style_set, ca
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_captions_are_left_out_as_often_as_asked(pipe, style_set, cache, share):
     config = SMALL.but(caption_dropout=share)
-    data = prepare(pipe, style_set, config, cache=cache, say=str)
+    data = encode_set(pipe, style_set, config, cache=cache, say=str)
     examples = data.examples[:1] * 400
-    texts = draw_batch(pipe, examples, data.empty, config, make_generator("dropout")).texts
+    texts = noise_batch(pipe, examples, data.empty, config, make_generator("dropout")).texts
     left = (texts.pooled == data.empty.pooled).all(dim=1).float().mean()
     assert float(left) == pytest.approx(share, abs=0.08)
 
 
 def test_offset_noise_moves_whole_channels(pipe, style_set, cache):
     """Its mean over a picture has the variance 1/pixels of plain noise, and offset squared on top (Guttenberg)."""
-    data = prepare(pipe, style_set, SMALL, cache=cache, say=str)
+    data = encode_set(pipe, style_set, SMALL, cache=cache, say=str)
     for offset in (0.0, 0.1, 0.5):
-        noise = draw_batch(pipe, data.examples[:1] * 400, data.empty, SMALL.but(offset_noise=offset),
+        noise = noise_batch(pipe, data.examples[:1] * 400, data.empty, SMALL.but(offset_noise=offset),
                            make_generator("offset")).noise
         expected = 1 / noise[0, 0].numel() + offset ** 2
         assert float(noise.mean(dim=(2, 3)).var()) == pytest.approx(expected, rel=0.15)
@@ -479,7 +480,7 @@ def run_validation(pipe, style_set, cache, config):
     """Return the validation loss of the LoRA that the UNet has."""
     from course_lib.training.loss import fix_batches
 
-    data = prepare(pipe, style_set, config, cache=cache, say=str)
+    data = encode_set(pipe, style_set, config, cache=cache, say=str)
     with torch.no_grad():
         found = [noise_loss(pipe.unet, batch, pipe.scheduler.alphas_cumprod, config)[1]
                  for batch in fix_batches(pipe, data.validation, config)]
@@ -549,7 +550,7 @@ def test_an_interrupt_before_the_first_step_is_answered_at_once(pipe, style_set,
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("went on")
 
-    monkeypatch.setattr("course_lib.training.loop.prepare", interrupt)
+    monkeypatch.setattr("course_lib.training.loop.encode_set", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fit(pipe, style_set, SMALL, output_path=tmp_path, cache=cache)
 
@@ -558,7 +559,7 @@ def test_memory_that_runs_out_before_the_first_step_is_told(pipe, style_set, cac
     def run_out(*arguments, **options):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("course_lib.training.loop.prepare", run_out)
+    monkeypatch.setattr("course_lib.training.loop.encode_set", run_out)
     with pytest.raises(LessonError, match="CUDA out of memory"):
         run_all(pipe, style_set, cache)
 

@@ -6,8 +6,8 @@ import pytest
 from peft import LoraConfig
 
 from course_lib.sampling.drawing import generate
-from course_lib.sampling.samplers import Cancelled
 from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.step import Cancelled
 from course_lib.sampling.trials import Trial, draw_trial, list_loras
 from course_lib.widgets.explorer import explore
 from course_lib.widgets.worker import Worker, share_weights

@@ -17,8 +17,8 @@ from course_lib.model.loading import load
 from course_lib.model.text import encode_text
 from course_lib.sampling.drawing import generate, sample
 from course_lib.sampling.metadata import build_graph, read_settings
-from course_lib.sampling.samplers import Cancelled
 from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.step import Cancelled
 from course_lib.workflow.checking import WorkflowError, check
 from course_lib.workflow.graph import read
 from course_lib.workflow.nodes.built_in import NODES

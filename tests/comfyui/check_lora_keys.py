@@ -26,10 +26,10 @@ ENDINGS = [(".lora_down.weight", ".lora_up.weight"), ("_lora.down.weight", "_lor
 
 sys.path.insert(0, str(COURSE))
 
-from course_lib.lora.conversion import write_lora  # noqa: E402
+from course_lib.lora.conversion import convert, write_lora  # noqa: E402
 from course_lib.lora.files import Matrices  # noqa: E402
 from course_lib.lora.names import known_layers  # noqa: E402
-from course_lib.lora.verbs import ATTENTION, convert  # noqa: E402
+from course_lib.lora.verbs import ATTENTION  # noqa: E402
 from course_lib.machine.configs import UNET  # noqa: E402
 
 

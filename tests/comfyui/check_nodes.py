@@ -29,7 +29,8 @@ RECORDED = COURSE / "tests" / "data" / "comfyui_validation.json"
 
 from bad_workflows import BAD, GOOD_AFTER_ALL, digest  # noqa: E402
 
-from course_lib.lora.verbs import add_lora, convert, save_lora  # noqa: E402
+from course_lib.lora.conversion import convert  # noqa: E402
+from course_lib.lora.verbs import add_lora, save_lora  # noqa: E402
 from course_lib.model.loading import load  # noqa: E402
 from course_lib.sampling.metadata import build_graph  # noqa: E402
 from course_lib.sampling.settings import SamplerSettings  # noqa: E402

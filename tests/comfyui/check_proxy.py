@@ -22,7 +22,8 @@ from playwright.sync_api import sync_playwright
 COURSE = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(COURSE), str(COURSE / "tests")]
 
-from course_lib.comfyui import client, page_link  # noqa: E402
+from course_lib.comfyui import page_link  # noqa: E402
+from course_lib.comfyui import server as comfyui_server  # noqa: E402
 from course_lib.workflow.graph import read  # noqa: E402
 
 PROMPT = {"1": {"class_type": "TrialPaint", "inputs": {"steps": 4, "wait": 0.2, "seed": 200, "what": "ok"}},
@@ -119,12 +120,12 @@ def main():
         shutil.copytree(Path(__file__).parent / "trial_nodes", folder / "custom_nodes" / "trial_nodes")
         jupyter = start_jupyter(folder, token)
         os.environ["JPY_PARENT_PID"] = str(jupyter.pid)
-        server = client.start(options.path, python=options.python, arguments=[
+        server = comfyui_server.start(options.path, python=options.python, arguments=[
             "--base-directory", name, "--database-url", "sqlite:///:memory:"])
         try:
             check(server, token, options.shot)
         finally:
-            client.stop(options.path)
+            comfyui_server.stop(options.path)
             jupyter.terminate()
             jupyter.wait(20)
     sys.exit(bool(failed))
