@@ -12,7 +12,7 @@ from PIL import Image
 
 from notebooks.tools.editions import edition_differences
 
-NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 LESSONS = sorted(NOTEBOOKS.glob("[0-9]*.ipynb"))
 
 
