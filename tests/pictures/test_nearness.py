@@ -2,6 +2,7 @@
 
 import random
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image, ImageFilter
@@ -27,8 +28,8 @@ def look_one_by_one(picture, subject, style):
     least = (9.0, None)
     for size in nearness.SIZES:
         for flip in (False, True):
-            drawn = torch.tensor(list(emoji.subject_at(subject, style, size, 64).getdata())).view(size, size, 4) / 255
-            drawn = (drawn.flip(1) if flip else drawn).permute(2, 0, 1)
+            drawn = torch.from_numpy(np.asarray(emoji.subject_at(subject, style, size, 64)) / 255)
+            drawn = (drawn.flip(1) if flip else drawn).float().permute(2, 0, 1)
             for left in range(65 - size):
                 for top in range(65 - size):
                     true = ground.repeat(1, 64, 64)
