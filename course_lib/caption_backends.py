@@ -12,16 +12,18 @@ from PIL import Image
 
 from course_lib import hub
 from course_lib.caption_table import FILE, TEXT, read_rows
+from course_lib.connection import is_loopback, read_address
 from course_lib.emoji import GROUNDS, STYLES, read_prompt, subjects
 from course_lib.messages import error, text
 from course_lib.scenes import describe, from_json
 from course_lib.synthesis import SCENES
 from course_lib.vision_model import ask, load_vision_model, shrink
-from course_lib.web import Web, is_loopback
+from course_lib.web import Web
 
 MODEL = "Qwen/Qwen2.5-VL-3B-Instruct"  # on ModelScope; 7.5 GB, answers in Chinese and English
 MOST_TOKENS = 120
 ANSWER_BYTES = 1_000_000
+ANSWER_SECONDS = 300.0  # a model on a CPU thinks for minutes before its first word
 # Names that cameras, phones and programs give: they say nothing about the picture.
 EMPTY_NAMES = re.compile(r"img|dscn?|dscf|pxl|image|photo|picture|pic|screenshot|untitled|download|wechat|"
                          r"微信图片|屏幕截图|截图|图片|照片|未命名|下载|[0-9a-f]{12,}|p?\d+", re.IGNORECASE)
@@ -166,7 +168,8 @@ class OpenAIBackend(AlwaysReady):
         question = {"model": self.model, "temperature": self.temperature, "seed": seed, "max_tokens": MOST_TOKENS,
                     "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": address}},
                                                               {"type": "text", "text": prompt}]}]}
-        with Web(pause=0) as web:  # the address is the learner's own, and no redirect is followed
+        # The address is the learner's own, in this network too, and no redirect is followed.
+        with Web(pause=0, trusted=[read_address(self.base).netloc.decode()], seconds=ANSWER_SECONDS) as web:
             answer = web.ask("POST", f"{self.base}/chat/completions", most_bytes=ANSWER_BYTES, headers=self.headers,
                              json=question)
         if answer.status != 200:
