@@ -23,7 +23,7 @@ WEB = ipaddress.ip_network("2000::/3")  # all that the internet's IPv6 uses so f
 WRAPPED = {ipaddress.ip_network("::ffff:0:0/96"): 12, ipaddress.ip_network("64:ff9b::/96"): 12,  # mapped, NAT64
            ipaddress.ip_network("2002::/16"): 2}  # 6to4
 CLOSED = [ipaddress.ip_network(each) for each in (
-    "192.88.99.0/24",  # relays of 6to4
+    "192.0.0.0/24", "192.88.99.0/24",  # protocols' own, relays of 6to4
     "2001::/23", "2001:db8::/32", "3fff::/20")]  # Teredo and other special uses, documentation
 
 
@@ -176,7 +176,7 @@ def find_proxy(address: httpx.URL) -> httpx.URL | None:
         found = httpx.URL(place if "://" in place else f"http://{place}")
     except (httpx.InvalidURL, ValueError) as cause:
         raise error("source_proxy", proxy="?") from cause
-    if found.scheme not in PORTS or not found.host:
+    if found.scheme not in PORTS or not found.host or "%" in found.host:
         raise error("source_proxy", proxy=f"{found.scheme}://{found.host}")  # without a password in it
     return found
 

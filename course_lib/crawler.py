@@ -92,15 +92,22 @@ def read_rules(web: Web, site: str, pause: float) -> Rules:
         answer = web.get(f"{site}/robots.txt", most_bytes=ROBOTS_BYTES, stay=True, accepted=(200, 404, 410))
     except LessonError as cause:
         raise error("source_robots_unread", site=site, cause=cause.what) from cause
-    rules = answer.content.decode("utf-8-sig", "replace") if answer.status == 200 else ""
-    if rules.lower().count("agent") * rules.count("\n") > MOST_RULES:  # each rule may count for each robot before it
-        raise error("source_robots_unread", site=site, cause=text("source_rules_many", most=MOST_RULES))
-    parser = Protego.parse(rules)
+    try:
+        parser = parse_rules(answer.content.decode("utf-8-sig", "replace") if answer.status == 200 else "")
+    except ValueError as cause:
+        raise error("source_robots_unread", site=site, cause=text("source_rules_many", most=MOST_RULES)) from cause
     rate = parser.request_rate(AGENT)
     wanted = max(min(parser.crawl_delay(AGENT) or 0, A_YEAR), min(rate.seconds, A_YEAR) / rate.requests if rate else 0)
     if wanted > SLOWEST:
         raise error("source_slow", site=site, seconds=round(wanted))
     return Rules(parser, max(pause, wanted))
+
+
+def parse_rules(rules: str) -> Protego:
+    """Parse a robots.txt; ValueError for one that would fill the memory: each rule counts for each robot before it."""
+    if rules.lower().count("agent") * len(rules.splitlines()) > MOST_RULES:
+        raise ValueError(f"more than {MOST_RULES} rules")
+    return Protego.parse(rules)
 
 
 def walk(web: Web, rules: Rules, start: str, most_pages: int, depth: int) -> dict[str, tuple[str, str]]:
@@ -147,8 +154,7 @@ def is_near(url: str, start: str) -> bool:
 
 def bring_all(web: Web, rules: Rules, offered: dict[str, tuple[str, str]], folder: Path, most: int) -> Brought:
     """Fetch the pictures that were found, those on the same site that robots may read; the others are named."""
-    known = read_known(folder)
-    rows, brought = dict(known), Brought([], [], [])
+    known, brought = read_known(folder), Brought([], [], [])
     for url, (page, words) in offered.items():
         if url in known:
             brought.kept.append(known[url]["file_name"])
@@ -168,9 +174,8 @@ def bring_all(web: Web, rules: Rules, offered: dict[str, tuple[str, str]], folde
                 break
             continue
         candidate = Candidate("crawler", url, page, clean(words), training=False)
-        rows[url] = make_row(candidate, name, width, height, folder)
         brought.saved.append(name)
-        write_rows(folder, list(rows.values()))
+        write_rows(folder, [make_row(candidate, name, width, height, folder)])
     print(text("source_crawled", saved=len(brought.saved), kept=len(brought.kept), failed=len(brought.problems),
                folder=folder.name))
     return brought
@@ -184,7 +189,5 @@ def open_for_training(folder: str | Path, names: Collection[str], licence: str) 
     if unknown or not licence.strip():
         raise error("make_scene", field="names", value=text("list_comma").join(sorted(unknown)) or repr(licence),
                     allowed=text("list_comma").join(row["file_name"] for row in rows.values()))
-    for row in rows.values():
-        if row["file_name"] in names:
-            row.update(training="yes", licence=clean(licence))
-    write_rows(folder, list(rows.values()))
+    write_rows(folder, [{**row, "training": "yes", "licence": clean(licence)} for row in rows.values()
+                        if row["file_name"] in names])

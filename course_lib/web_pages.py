@@ -12,7 +12,8 @@ from bs4.dammit import EncodingDetector, UnicodeDammit
 
 from course_lib.web import Answer
 
-MOST_TAGS = 50_000  # of a page; what comes after them is not read (a second of computing for every 10,000)
+MOST_TAGS = 30_000  # of a page; what comes after them is not read (10,000 take about a second)
+MOST_SET = 10_000  # letters of one srcset
 SAMPLE = 20_000  # bytes by which an encoding is guessed that nobody names
 TAGS = ("base", "meta", "a", "img", "picture", "source")
 # Where a page keeps a picture's address, the best first: `src` may be a small one, or a placeholder that a script
@@ -88,17 +89,21 @@ def find_base(found: BeautifulSoup, url: str) -> str:
 
 def find_picture(image: Tag, base: str) -> str:
     """Return the address of the best form of a picture, "" where there is none; one inline comes as it is."""
-    around = image.parent.find_all("source") if image.parent and image.parent.name == "picture" else ()
-    offered = [*list_set(image), *(str(image.get(name, "")) for name in SINGLE), *chain(*map(list_set, around))]
-    found = [full(base, address) for address in offered if address.strip()]
-    on_the_web = [address for address in found if address.startswith(("http://", "https://"))]
-    return next(iter([*on_the_web, *found]), "")
+    picture = image.find_parent("picture")
+    around = picture.find_all("source") if picture else ()
+    offered = chain(list_set(image), (str(image.get(name, "")) for name in SINGLE), *map(list_set, around))
+    inline = ""
+    for address in (full(base, each) for each in offered if each.strip()):
+        if address.startswith(("http://", "https://")):
+            return address
+        inline = inline or address
+    return inline
 
 
 def list_set(tag: Tag) -> list[str]:
     """Return the addresses in a tag's srcset ("a.png 480w, b.png 2x": with width or times), the largest first."""
     found: list[tuple[float, str]] = []
-    for value in (str(tag.get(name, "")) for name in SETS):
+    for value in (str(tag.get(name, ""))[:MOST_SET] for name in SETS):
         address = ""
         for word in value.split():
             if address:
