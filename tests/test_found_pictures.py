@@ -7,9 +7,9 @@ from loopback_sources import Reply, serve
 from PIL import Image
 from test_sources import CONTACT, png
 
-from course_lib import crawler, found_pictures, sources, web
-from course_lib.caption_table import read_table, write_table
-from course_lib.found_pictures import NOT_FOR_TRAINING, Candidate
+from course_lib.dataset.collecting import crawler, rights, sources, web
+from course_lib.dataset.collecting.rights import NOT_FOR_TRAINING, Candidate
+from course_lib.dataset.table import read_table, write_table
 from course_lib.messages import LANGUAGES, LessonError, set_language
 
 NOTES = "我的笔记 / my own notes\r\nnot utf-8: "
@@ -184,6 +184,6 @@ def test_a_full_disk_leaves_table_and_authors_as_they_were(site, own, monkeypatc
     def fail(source, target):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(found_pictures.os, "replace", fail)
+    monkeypatch.setattr(rights.os, "replace", fail)
     assert len(download(site, [2], own).problems) == 1
     assert {path.name: path.read_bytes() for path in own.iterdir()} == before

@@ -11,8 +11,8 @@ import pytest
 from loopback_sources import Reply, serve
 from test_sources import CONTACT, png
 
-from course_lib import connection, sources, web
-from course_lib.found_pictures import Candidate
+from course_lib.dataset.collecting import connection, sources, web
+from course_lib.dataset.collecting.rights import Candidate
 from course_lib.messages import LessonError
 from course_lib.texts import ERRORS
 

@@ -5,8 +5,8 @@ import time
 import httpx
 import pytest
 
-from course_lib.web import Answer
-from course_lib.web_pages import MOST_TAGS, decode, list_set, read_page
+from course_lib.dataset.collecting.pages import MOST_TAGS, decode, list_set, read_page
+from course_lib.dataset.collecting.web import Answer
 
 HERE = "http://a.example/folder/page.html"
 
