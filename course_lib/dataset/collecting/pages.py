@@ -14,6 +14,7 @@ from course_lib.dataset.collecting.web import Answer
 
 MOST_TAGS = 30_000  # of a page; what comes after them is not read (10,000 take about a second)
 MOST_SET = 10_000  # letters of one srcset
+MOST_SOURCES = 20  # of one picture
 SAMPLE = 20_000  # bytes by which an encoding is guessed that nobody names
 TAGS = ("base", "meta", "a", "img", "picture", "source")
 # Where a page keeps a picture's address, the best first: `src` may be a small one, or a placeholder that a script
@@ -90,7 +91,7 @@ def find_base(found: BeautifulSoup, url: str) -> str:
 def find_picture(image: Tag, base: str) -> str:
     """Return the address of the best form of a picture, "" where there is none; one inline comes as it is."""
     picture = image.find_parent("picture")
-    around = picture.find_all("source") if picture else ()
+    around = picture.find_all("source", limit=MOST_SOURCES) if picture else ()
     offered = chain(list_set(image), (str(image.get(name, "")) for name in SINGLE), *map(list_set, around))
     inline = ""
     for address in (full(base, each) for each in offered if each.strip()):
