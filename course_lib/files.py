@@ -1,4 +1,4 @@
-"""Where the course lies on this disk."""
+"""Where the course lies on this disk, and its files: read, copied, written whole or not at all."""
 
 import hashlib
 import json
@@ -7,6 +7,7 @@ import shutil
 from pathlib import Path, PureWindowsPath
 
 COURSE = Path(__file__).parent.parent
+CAMP = COURSE / "outputs" / "camp"  # where the camp's workflows look for their files
 
 
 def is_inside(path: str) -> bool:
