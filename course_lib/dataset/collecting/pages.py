@@ -4,7 +4,7 @@ import codecs
 import re
 import warnings
 from dataclasses import dataclass
-from itertools import chain
+from itertools import chain, islice
 from urllib.parse import urldefrag, urljoin
 
 from bs4 import BeautifulSoup, SoupStrainer, Tag
@@ -90,15 +90,26 @@ def find_base(found: BeautifulSoup, url: str) -> str:
 
 def find_picture(image: Tag, base: str) -> str:
     """Return the address of the best form of a picture, "" where there is none; one inline comes as it is."""
-    picture = image.find_parent("picture")
-    around = picture.find_all("source", limit=MOST_SOURCES) if picture else ()
-    offered = chain(list_set(image), (str(image.get(name, "")) for name in SINGLE), *map(list_set, around))
+    offered = chain(list_set(image), (str(image.get(name, "")) for name in SINGLE),
+                    *map(list_set, find_sources(image)))
     inline = ""
     for address in (full(base, each) for each in offered if each.strip()):
         if address.startswith(("http://", "https://")):
             return address
         inline = inline or address
     return inline
+
+
+def find_sources(image: Tag) -> list[Tag]:
+    """Return the other forms that a <picture> offers; the parser puts an image into the <source> before it."""
+    found, place = [], image
+    for _ in range(MOST_SOURCES):
+        before = [tag for tag in islice(place.previous_siblings, MOST_SOURCES) if tag.name == "source"]
+        found += before + [place] * (place.name == "source")
+        place = place.parent
+        if place is None or place.name == "picture":
+            break
+    return found if place is not None and place.name == "picture" else []
 
 
 def list_set(tag: Tag) -> list[str]:
