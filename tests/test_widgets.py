@@ -11,7 +11,7 @@ from course_lib import widgets as explorer_module
 from course_lib.generate import generate
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
 from course_lib.pipeline import encode_png
-from course_lib.png import read_settings
+from course_lib.workflow import read_settings
 from course_lib.settings import MOST_SEED, SamplerSettings
 from course_lib.widgets import Explorer, explore
 

@@ -16,7 +16,7 @@ from course_lib.generate import generate, sample
 from course_lib.lora import add_lora, load_lora, save_lora
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.pipeline import load
-from course_lib.png import build_graph, read_settings
+from course_lib.png import build_graph
 from course_lib.prompts import encode_text
 from course_lib.samplers import Cancelled
 from course_lib.settings import SamplerSettings
