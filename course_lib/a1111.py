@@ -88,9 +88,9 @@ def find_numbers(words: str) -> tuple[int, dict[str, str], set[str]]:
     for start in starts:
         if found and start < found[-1][1]:  # in the line of numbers that was read last, such as in a quoted prompt
             continue
-        end = words.find("\n", start) % (len(words) + 1)
+        end = f"{words}\n".index("\n", start)
         numbers, doubtful = read_pairs(words, start, end)
-        if numbers.keys() >= REQUIRED:
+        if numbers.keys() >= REQUIRED and numbers["seed"].isdecimal():
             found.append((start, end, numbers, doubtful))
     on_lines = [one for one in found if one[0] == 0 or words[one[0] - 1] == "\n"]
     if len(on_lines or found) != 1:

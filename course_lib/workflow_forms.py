@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from course_lib.messages import error, text
+from course_lib.messages import LessonError, error, text
 from course_lib.node_types import NOT_SENT, NodeType
 from course_lib.workflow_layout import Box, complete, place
 from course_lib.workflow_parts import (
@@ -71,7 +71,13 @@ def write_api(root: Graph, types: Types, strict: bool = True, sent: bool = False
     for number, found in active.items():
         inputs = write_values(found, types, strict, sent)
         for name, socket in found.node.sockets.items():
-            source = find_source(found, name, socket.kind, places, root)
+            try:
+                source = find_source(found, name, socket.kind, places, root)
+            except LessonError:  # a circle
+                if strict:
+                    raise
+                inputs.pop(socket.name, None)
+                continue
             if isinstance(source, Value):
                 inputs[socket.name] = wrap(source.value)
             elif source is not None and source[0] in active:

@@ -17,6 +17,7 @@ SHOWS = re.compile(r"preview|compar|show|display|viewer|inspect|预览|对比", 
 PICTURE = re.compile(r"^(.*image(s|\d*|_\w)?|.*latents?\d*|latent_image|optional_latent|pixels|samples?\d*|samples_\w+|"
                      r"frames|img|any|any_\d+|input\d*|on_true|on_false|value|data|source|)$", re.IGNORECASE)
 NO_PICTURE = re.compile(r"mask|control|style|reference|clip_vision|noise|depth|pose", re.IGNORECASE)
+NO_FILE = re.compile(r"sample|latent|mask", re.IGNORECASE)  # inputs that no picture's file is written from
 TEMPORARY = "ComfyUI_temp_"  # how the names of a PreviewImage's files begin
 
 
@@ -27,46 +28,56 @@ class Passes:
     first: tuple[str, ...]
     later: tuple[str, ...] = ()
     others: tuple[str, ...] = ()  # samplers of branches that end in another picture
+    undrawn: tuple[str, ...] = ()  # ends whose picture no sampler that is known here has drawn
 
 
 def find_passes(prompt: Prompt, file_name: str) -> Passes:
     """Return the passes of the picture that a file of this name ("" where unknown) holds; KeyError where none is."""
     every = [number for number in prompt if is_sampler(prompt[number])]
-    ends = {number: found for number in list_ends(prompt) if (found := walk_back(prompt, number))[0]}
-    chosen = choose_ends(prompt, [*ends], file_name)
-    # Without any end, what no other sampler goes on with is the last pass.
-    walks = [ends[number] for number in chosen] or walk_unended(prompt, every)
+    ends = {number: walk_back(prompt, number) for number in list_ends(prompt)}
+    drawn = [number for number in ends if ends[number][0]]
+    chosen = choose_ends(prompt, [*ends], drawn, file_name)
+    walks = [ends[number] for number in chosen] or walk_unended(prompt, every, [ends[number] for number in drawn])
     first = tuple(dict.fromkeys(number for walk in walks for number in walk[0]))
     later = tuple(dict.fromkeys(number for walk in walks for number in walk[1]))
     if not first:
         raise KeyError("KSampler")
-    return Passes(first, later, tuple(number for number in every if number not in (*first, *later)))
+    others = tuple(number for number in every if number not in (*first, *later))
+    return Passes(first, later, others, tuple(number for number in ends if number not in drawn and chosen))
 
 
-def walk_unended(prompt: Prompt, samplers: Sequence[str]) -> list[tuple[list[str], list[str]]]:
-    """Return the ways back from samplers that no other goes on with, in a workflow that ends there."""
+def walk_unended(prompt: Prompt, samplers: Sequence[str], ended: Sequence[tuple[list[str], list[str]]]
+                 ) -> list[tuple[list[str], list[str]]]:
+    """Return the ways back from samplers that lead to no end and that no other goes on with."""
     walks = {number: walk_back(prompt, number) for number in samplers}
     begun = {first for number, (firsts, _) in walks.items() for first in firsts if first != number}
     drawn_on = {later for number, (_, laters) in walks.items() for later in laters if later != number}
-    return [walk for number, walk in walks.items() if number not in begun | drawn_on]
+    shown = {number for firsts, laters in ended for number in (*firsts, *laters)}
+    return [walk for number, walk in walks.items() if number not in begun | drawn_on | shown]
 
 
 def list_ends(prompt: Prompt) -> list[str]:
     """Return the nodes that may have written the file: those that save, and those that nothing is linked to."""
     used = {str(link[0]) for node in prompt.values() for link in list_links(node["inputs"]).values()}
-    return [number for number, node in prompt.items() if not is_sampler(node) and list_links(node["inputs"])
-            and (number not in used or SAVES.search(node["class_type"]))]
+    return [number for number, node in prompt.items() if not is_sampler(node)
+            and (number not in used or SAVES.search(node["class_type"]))
+            and any(PICTURE.match(name) and not NO_FILE.search(name) for name in list_links(node["inputs"]))]
 
 
-def choose_ends(prompt: Prompt, ends: Sequence[str], file_name: str) -> list[str]:
-    """Return the ends that the file can come from."""
-    kinds = {number: prompt[number]["class_type"] for number in ends}
-    showing = [number for number in ends if SHOWS.search(kinds[number]) and not SAVES.search(kinds[number])]
-    saving = [number for number in ends if number not in showing]
+def choose_ends(prompt: Prompt, ends: Sequence[str], drawn: Sequence[str], file_name: str) -> list[str]:
+    """Return the ends that the file can come from, of those whose picture was `drawn` by a sampler."""
+    showing = [number for number in drawn if shows(prompt[number])]
+    saving = [number for number in drawn if number not in showing]
     if file_name.startswith(TEMPORARY) and showing:
         return showing
     named = [number for number in saving if is_named(prompt[number]["inputs"], file_name)]
-    return named or saving or showing
+    # Where something was saved that no known sampler drew, what is only shown is not what the file holds.
+    return named or saving or (showing if all(shows(prompt[number]) for number in ends) else [])
+
+
+def shows(node: Mapping[str, object]) -> bool:
+    """Say whether a node shows pictures and saves none."""
+    return SHOWS.search(node["class_type"]) is not None and SAVES.search(node["class_type"]) is None
 
 
 def is_named(inputs: Mapping[str, object], file_name: str) -> bool:

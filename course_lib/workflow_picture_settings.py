@@ -114,6 +114,9 @@ def tell_passes(prompt: dict[str, dict], passes: Passes) -> list[str]:
     if passes.others:
         notes.append(text("found_others", count=len(passes.others), nodes=text("list_comma").join(
             name_node(prompt, number) for number in passes.others[:5])))
+    if passes.undrawn:
+        notes.append(text("found_undrawn", nodes=text("list_comma").join(
+            name_node(prompt, number) for number in passes.undrawn[:5])))
     return notes
 
 

@@ -46,6 +46,7 @@ MIXES = {"ConditioningCombine": ("conditioning_1", "conditioning_2"),
 TEXT_NAMES = re.compile(r"(text|prompt|string)$|text_[gl]$|clip_[lg]$|t5xxl$", re.IGNORECASE)
 CONDITIONING = re.compile(r"cond", re.IGNORECASE)
 ENCODES = re.compile(r"encod|prompt|conditioning", re.IGNORECASE)
+TAKES_AWAY = re.compile(r"zero|null|empty|clear|blank|none", re.IGNORECASE)  # in the class of a node that is not known
 SLOTS = {"positive": (0, 1), "negative": (1, 2)}  # where a node with both sides gives them, a model before them or not
 
 
@@ -118,15 +119,18 @@ def read_encoder(prompt: Prompt, number: str, values: list[object]) -> Told:
 def read_unknown(prompt: Prompt, number: str, slot: int, side: str) -> tuple[Told, list[object]]:
     """Read a node of a class that is not known here: by what its inputs are called, if that leaves one way only."""
     inputs = prompt[number]["inputs"]
-    note = text("found_passed", node=name_node(prompt, number))
+    kind, note = prompt[number]["class_type"], text("found_passed", node=name_node(prompt, number))
+    if TAKES_AWAY.search(kind):
+        return Told(unknown=text("found_computed", node=name_node(prompt, number))), []
     conditionings = [name for name in list_links(inputs) if CONDITIONING.search(name)]
-    texts = [name for name, value in inputs.items() if TEXT_NAMES.search(name) and (is_link(value) or isinstance(value, str))]
-    if side in inputs and slot in SLOTS[side] and (is_link(inputs[side]) or isinstance(inputs[side], str)):
+    given = {name: value for name, value in inputs.items() if is_link(value) or isinstance(value, str)}
+    texts = [name for name in given if TEXT_NAMES.search(name) or name == "0" and "1" not in inputs]
+    if side in given and slot in SLOTS[side]:
         return Told(notes=(note,)), [inputs[side]]
     if "positive" not in inputs and "negative" not in inputs:
         if len(conditionings) == 1:
             return Told(notes=(note,)), [inputs[conditionings[0]]]
-        if not conditionings and len(texts) == 1 and ENCODES.search(prompt[number]["class_type"]):
+        if not conditionings and len(texts) == 1 and ENCODES.search(kind):
             told = read_encoder(prompt, number, [inputs[texts[0]]])
             return Told(told.value, told.unknown, (*told.notes, note)), []
     return Told(unknown=text("found_computed", node=name_node(prompt, number))), []

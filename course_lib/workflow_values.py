@@ -118,7 +118,7 @@ def tell_value(prompt: Prompt, value: object) -> Told:
         return Told(unwrap(value))
     number, inputs = find_node(prompt, value)
     constant = find_constant(prompt[number]["class_type"], inputs)
-    if constant is None:
+    if constant is None or value[1] != 0:  # at another output something else comes out
         return Told(unknown=text("found_computed", node=name_node(prompt, number)))
     return Told(inputs[constant], notes=list_typed(prompt, number))
 
@@ -147,6 +147,8 @@ def tell_text(prompt: Prompt, value: object, way: tuple[str, ...] = (), memo: di
     if number in way or len(way) > MOST_DEEP:
         return Told(unknown=text("found_broken"))
     kind = prompt[number]["class_type"]
+    if value[1] != 0:
+        return Told(unknown=text("found_computed", node=name_node(prompt, number)))
     if number not in memo:
         constant = find_constant(kind, inputs)
         if kind in JOINS:

@@ -42,6 +42,8 @@ TEXTS = {
                           "en": "Note: a second pass follows ({node}: {values}); these are the settings of the first."},
     "found_others": {"zh": "提示：工作流里还有 {count} 个采样器，它们画的是别的图：{nodes}。",
                      "en": "Note: other samplers in this workflow draw other pictures ({count}): {nodes}."},
+    "found_undrawn": {"zh": "提示：这些节点也存图或显示图，但课程认不出是什么画的：{nodes}。",
+                      "en": "Note: these nodes save or show a picture too, which was drawn by nothing that the course knows: {nodes}."},
     "found_damaged": {"zh": "提示：这些文字块损坏了，没有采用：{keys}。", "en": "Note: these text chunks are damaged and were not used: {keys}."},
     "found_doubled": {"zh": "提示：这些文字块出现了两次，而且不一样，采用后一个：{keys}。",
                       "en": "Note: these text chunks are there twice and differ, the later one was used: {keys}."},
