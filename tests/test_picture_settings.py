@@ -2,7 +2,6 @@
 
 import io
 import json
-import random
 import struct
 import zlib
 from dataclasses import replace
@@ -11,8 +10,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.settings import SamplerSettings
+from course_lib.messages import LessonError
+from course_lib.sampling.settings import SamplerSettings
 from course_lib.workflow import read, read_settings
 
 DATA = Path(__file__).parent / "data" / "pictures"
