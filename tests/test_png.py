@@ -15,7 +15,7 @@ from course_lib.sampling.metadata import build_graph, write_chunks
 from course_lib.sampling.samplers import SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings
 from course_lib.sampling.sigmas import SCHEDULERS
-from course_lib.workflow import read_settings
+from course_lib.workflow.picture_settings import read_settings
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 OURS = SamplerSettings(seed=2**53 + 1, control_after_generate="increment", steps=12, cfg=6.5, sampler_name="dpmpp_2m",

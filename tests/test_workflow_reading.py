@@ -15,7 +15,8 @@ from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.pictures.picture import Picture
 from course_lib.sampling.metadata import build_graph, write_chunks
 from course_lib.sampling.settings import SamplerSettings
-from course_lib.workflow import Workflow, draw, read
+from course_lib.workflow import draw, read
+from course_lib.workflow.graph import Workflow
 from course_lib.workflow.known import list_known
 from course_lib.workflow.node_types import NodeType, read_types
 from course_lib.workflow.nodes.built_in import NODES

@@ -1,4 +1,4 @@
-"""What a picture file tells of how it was made: settings and both prompts, and what it does not tell, with the reason."""
+"""What a picture file tells of how it was made: settings and both prompts, and why the rest is unknown."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace

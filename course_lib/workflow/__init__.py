@@ -6,6 +6,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "drawing": ["draw"],
     "graph": ["read"],
     "nodes.built_in": ["VAEDecode"],
-    "picture_settings": ["read_settings"],
     "running": ["Cache", "run"],
 })

@@ -9,7 +9,7 @@ NOTES = ("Note", "MarkdownNote")
 REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
 REROUTES = (REROUTE, "Reroute (rgthree)", "mxReroute")
 VIRTUAL = (*NOTES, *REROUTES, PRIMITIVE)  # of the page alone; the server never sees them
-# So are these of widespread node packs, unless a server says that it has them: wires by name, labels, switches of modes.
+# So are these of widespread node packs, unless a server has them: wires by name, labels, switches of modes.
 SETTER = re.compile(r"(easy set|Set)Node\b")
 GETTER = re.compile(r"(easy get|Get)Node\b")
 PAGE_ONLY = re.compile(r"(PM )?Fast (Groups )?(Muter|Bypasser|Actions Button)\b|(Label|Bookmark|Node Collector|"

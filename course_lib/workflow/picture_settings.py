@@ -1,7 +1,7 @@
 """`read_settings` tells how a picture was made, from what ComfyUI, A1111 or the course wrote into its file.
 
-ComfyUI writes two workflows: `prompt`, what was run, and `workflow`, what stood on the page; A1111 the text `parameters`.
-What the file does not tell is None in the answer, with a reason, and never guessed.
+ComfyUI writes two workflows: `prompt`, what was run, and `workflow`, what stood on the page; A1111 writes the text
+`parameters`. What the file does not tell is None in the answer, with a reason, and never guessed.
 """
 
 from collections.abc import Callable
@@ -36,8 +36,8 @@ def read_settings(source: str | Path | bytes) -> FoundSettings:
     file_name = "" if isinstance(source, bytes) else Path(source).name
     picture = read_texts(source, name)
     readers: dict[str, Callable[[str], FoundSettings]] = {
-        "prompt": lambda words: read_workflow(words, file_name), "workflow": lambda words: read_workflow(words, file_name),
-        "parameters": read_parameters}
+        "prompt": lambda words: read_workflow(words, file_name),
+        "workflow": lambda words: read_workflow(words, file_name), "parameters": read_parameters}
     found = None
     for key in filter(picture.texts.get, readers):
         try:

@@ -37,8 +37,8 @@ KEEPS = dict.fromkeys((
     "ReferenceLatent", "ConditioningSetProperties", "CLIPTextEncodeControlnet"), "conditioning") | {
         "GLIGENTextBoxApply": "conditioning_to"}
 # Nodes with both sides as inputs and outputs, positive at output 0 and negative at 1.
-PAIRS = ("ControlNetApplyAdvanced", "ControlNetApplySD3", "InpaintModelConditioning", "ControlNetInpaintingAliMamaApply",
-         "InstructPixToPixConditioning")
+PAIRS = ("ControlNetApplyAdvanced", "ControlNetApplySD3", "InpaintModelConditioning",
+         "ControlNetInpaintingAliMamaApply", "InstructPixToPixConditioning")
 # Nodes that put two texts together.
 MIXES = {"ConditioningCombine": ("conditioning_1", "conditioning_2"),
          "ConditioningConcat": ("conditioning_to", "conditioning_from"),

@@ -34,14 +34,15 @@ SWITCHES = {"ImpactSwitch": ("select", "input{}"), "ComfySwitchNode": ("switch",
 FIRST_OF = re.compile(r"any_\d+$")  # rgthree's "Any Switch" takes the first of these that is there
 # A node with one value of its own and no link gives that value, if its class says so and hints at nothing else.
 CONSTANT = re.compile(r"text|string|prompt|str\b|primitive|constant|literal|multiline|value|number|int\b|integer|float|"
-                      r"bool|seed|steps|cfg|sampler|scheduler|selector|positive|negative|input|文本|提示词|数", re.IGNORECASE)
+                      r"bool|seed|steps|cfg|sampler|scheduler|selector|positive|negative|input|文本|提示词|数",
+                      re.IGNORECASE)
 COMPUTES = re.compile(r"random|wildcard|load|file|read|translat|dynamic|llm|gpt|chat|ollama|caption|interrogat|tagger|"
                       r"florence|styl|csv|json|replace|regex|split|extract|upper|lower|case|trim|strip|escape|math|"
                       r"calc|eval|expr|switch|index|counter|increment|list|batch|pick|choose|choice|cycle|date|time|"
-                      r"(?<!multi)line|format|templat|process|pars|convert|enhanc|expan|generat|shuffle|encod|url|path|"
-                      r" to |to(int|float|str|text|number|bool)|round|floor|ceil|negate|\b(abs|sum|min|max)\b|随机|翻译",
-                      re.IGNORECASE)
-VALUE_NAMES = re.compile(r"(value|text|string|str|prompt|positive|negative|int|float|number|seed|noise_seed|bool|boolean|"
+                      r"(?<!multi)line|format|templat|process|pars|convert|enhanc|expan|generat|shuffle|encod|url|"
+                      r"path| to |to(int|float|str|text|number|bool)|round|floor|ceil|negate|\b(abs|sum|min|max)\b|"
+                      r"随机|翻译", re.IGNORECASE)
+VALUE_NAMES = re.compile(r"(value|text|string|str|prompt|positive|negative|int|float|number|(noise_)?seed|bool|boolean|"
                          r"steps|cfg|denoise|sampler_name|sampler|scheduler|multiline_text|input|0)$", re.IGNORECASE)
 
 
