@@ -199,7 +199,7 @@ def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place],
 
     Goes through reroutes, bypassed nodes, and both ends of subgraphs; LessonError for a circle of those.
     """
-    found, seen, rerouted = start, set(), False
+    found, seen, rerouted, nearer = start, set(), False, None
     link = found.node.inputs.get(name)
     while link is not None:
         if (found.id, link.id, link.output) in seen:
@@ -209,8 +209,9 @@ def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place],
             given = found.graph.nodes[SUBGRAPH_INPUT].outputs[link.output].name
             found = found.host
             link = found.node.inputs.get(given)
+            nearer = hold(found, given) or nearer  # the outermost host's value counts
             if link is None:
-                return hold(found, given)
+                return nearer
             continue
         found = places[f"{found.host.id}:{link.source}" if found.host else link.source]
         node, slot = found.node, link.output

@@ -16,6 +16,7 @@ from course_lib.workflow.parts import GROUP_NODE, SUBGRAPH_INPUT, SUBGRAPH_OUTPU
 from course_lib.workflow.reading import Types, check_count, free_name, name_sockets, read_node
 
 GROUP_PREFIXES = ("workflow>", "workflow/")  # of the type of a group node; the second before summer 2024
+OF_AN_INPUT = "-1"  # stands in proxyWidgets for the node inside where the subgraph has an input of that name
 DISPLAY_ONLY = "$$"  # how entries of proxyWidgets begin that show a picture and hold no value
 
 
@@ -158,7 +159,7 @@ def name_host(host: Node, inside: Graph, root: Graph) -> None:
     entries = read_proxies(host.properties.get("proxyWidgets"))
     if entries:
         named = [name_proxy(entry, inside) for entry in entries]
-        rename(host, [name for name, _ in named])
+        rename(host, [name or str(at) for at, (name, _) in enumerate(named)])
         host.shown = {place: name for (_, place), name in zip(named, host.widgets) if place}
         return
     names = list_promoted(inside, root)
@@ -179,11 +180,16 @@ def read_proxies(value: object) -> list[tuple[str, str]]:
 
 
 def name_proxy(entry: tuple[str, str], inside: Graph) -> tuple[str, tuple[str, str] | None]:
-    """Return the name of a proxied value, and where inside it belongs; None where the subgraph's input says that."""
+    """Return the name of a proxied value, "" where it is nobody's, and where inside it belongs.
+
+    Where the subgraph has an input for it that is None: the input's link tells.
+    """
     number, name = entry
     node = inside.nodes.get(number)
-    if node is None or name.startswith(DISPLAY_ONLY):
+    if number == OF_AN_INPUT:
         return name, None
+    if node is None or name.startswith(DISPLAY_ONLY):
+        return "", None
     link = next((link for socket, link in zip(node.sockets.values(), node.inputs.values())
                  if link and link.source == SUBGRAPH_INPUT and name in (socket.widget, socket.name)), None)
     return (inside.nodes[SUBGRAPH_INPUT].outputs[link.output].name, None) if link else (name, (number, name))

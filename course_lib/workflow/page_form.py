@@ -81,8 +81,9 @@ def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int], lin
     if node.extra.get("widgets_form") == "dict":
         written["widgets_values"] = node.widgets
     elif node.widgets or node.type in types and types[node.type].list_widgets():
-        written["widgets_values"] = write_widgets(node, types)
-        if node.extra.get("widgets_form") == "named":  # newer pages write the names beside the values
+        if node.extra.get("widgets_form") != "names":
+            written["widgets_values"] = write_widgets(node, types)
+        if node.extra.get("widgets_form") in ("named", "names"):  # newer pages write the names beside the values
             written["widgets_values_named"] = {name: value for name, value in node.widgets.items()
                                                if not name.isdecimal()}
     return {**written, **{key: value for key, value in node.extra.items() if key != "widgets_form"}}

@@ -246,7 +246,8 @@ def read_node(value: Mapping[str, object], types: Types) -> Node:
                 {key: part for key, part in value.items() if key not in NODE_KEYS})
     values = value.get("widgets_values")
     named = as_dict(value.get("widgets_values_named"))
-    node.extra["widgets_form"] = "dict" if isinstance(values, dict) else "named" if named else "list"
+    node.extra["widgets_form"] = "dict" if isinstance(values, dict) else "list" if not named else "named" if isinstance(
+        values, list) else "names"
     if isinstance(values, dict):
         node.widgets = dict(values)
     elif isinstance(values, list):
