@@ -1,6 +1,6 @@
 """Read, draw and convert every workflow of a folder: nothing may crash, and no widget, link or group may be lost.
 
-python tests/comfyui/check_templates.py FOLDER [--definitions object_info.json] [--converted FOLDER]
+python tests/by_hand/check_templates.py FOLDER [--definitions object_info.json] [--converted FOLDER]
 
 FOLDER: UI workflows, such as those of the PyPI package comfyui-workflow-templates-json. object_info.json: what
 /object_info of a running ComfyUI answers. --converted: what ComfyUI's own page made of the same files (its

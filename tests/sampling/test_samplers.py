@@ -3,12 +3,12 @@
 import inspect
 import math
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from course_lib.files import COURSE
 from course_lib.messages import LessonError
 from course_lib.sampling.samplers import (
     NEAREST,
@@ -23,7 +23,7 @@ from course_lib.sampling.settings import SamplerSettings
 from course_lib.sampling.sigmas import make_sigmas, model_sigmas
 from course_lib.sampling.step import Cancelled, Step, ancestral_step
 
-DATA = Path(__file__).parent / "data"
+DATA = COURSE / "tests" / "data"
 REFERENCE = runpy.run_path(str(DATA / "make_comfyui_reference.py"))
 COMFYUI = np.load(DATA / "comfyui_reference.npz")["results"]
 KOLORS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.014, "num_train_timesteps": 1100}
