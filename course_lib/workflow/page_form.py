@@ -31,7 +31,10 @@ def write_level(graph: Graph, types: Types) -> dict[str, object]:
     numbers, links = number_links(graph)
     boxes = place(graph, types)
     places = {key: at for at, key in enumerate(graph.nodes)}
-    nodes = [write_node(node, boxes[node.id], numbers, links, types, places[node.id])
+    given: dict[tuple[str, int], list[int]] = {}
+    for link, number in links:
+        given.setdefault((link.source, link.output), []).append(number)
+    nodes = [write_node(node, boxes[node.id], numbers, given, types, places[node.id])
              for node in graph.nodes.values() if node.id not in ends]
     written = {
         "last_node_id": max([int(key) for key in graph.nodes if key.isdecimal()], default=0),
@@ -64,16 +67,14 @@ def number_links(graph: Graph) -> tuple[dict[tuple[str, str], int], list[tuple[L
     return numbers, links
 
 
-def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int], links: list[tuple[Link, int]],
-               types: Types, order: int) -> dict[str, object]:
-    """Return one node of the page's form."""
+def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int],
+               given: Mapping[tuple[str, int], list[int]], types: Types, order: int) -> dict[str, object]:
+    """Return one node of the page's form; `numbers` are the links at its inputs, `given` those at its outputs."""
     written = {"id": as_number_id(node.id), "type": node.type, "pos": [*box[:2]], "size": [*box[2:]], "flags": {},
                "order": order, "mode": node.mode,
                "inputs": [{**write_socket(socket), "link": numbers.get((node.id, name))}
                           for name, socket in node.sockets.items()],
-               "outputs": [{**write_socket(socket), "slot_index": slot,
-                            "links": [number for link, number in links
-                                      if link.source == node.id and link.output == slot] or None}
+               "outputs": [{**write_socket(socket), "slot_index": slot, "links": given.get((node.id, slot))}
                            for slot, socket in enumerate(node.outputs)],
                "properties": node.properties}
     if node.title:

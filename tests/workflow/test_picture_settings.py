@@ -5,18 +5,18 @@ import json
 import struct
 import zlib
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from course_lib.files import COURSE
 from course_lib.messages import LessonError
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.workflow.graph import read
 from course_lib.workflow.picture_settings import read_settings
 
-DATA = Path(__file__).parent / "data" / "pictures"
-WORKFLOWS = Path(__file__).parent.parent / "data" / "workflows"
+DATA = COURSE / "tests" / "data" / "pictures"
+WORKFLOWS = COURSE / "data" / "workflows"
 FOX = SamplerSettings(seed=11, steps=20, cfg=7, sampler_name="euler", scheduler="normal", denoise=1)
 A1111 = SamplerSettings(seed=1234567, steps=24, cfg=6.5, sampler_name="dpmpp_2m", scheduler="karras")
 LINE = "Steps: 24, Sampler: DPM++ 2M, Schedule type: Karras, CFG scale: 6.5, Seed: 1234567, Size: 832x1216"
@@ -461,7 +461,7 @@ def test_a_choice_on_a_page_is_not_made_here():
 
 @pytest.mark.parametrize("prefix", ["workflow>", "workflow/"])
 def test_a_sampler_in_a_group_node(prefix):
-    page = json.loads((Path(__file__).parent / "data" / "pages" / "group_sampler.json").read_text(encoding="utf-8"))
+    page = json.loads((COURSE / "tests" / "data" / "pages" / "group_sampler.json").read_text(encoding="utf-8"))
     page["nodes"][0]["type"] = prefix + "draw"
     found = read_settings(png_of(workflow=page))
     assert found == (SamplerSettings(seed=42424242, steps=17, cfg=6.5, sampler_name="dpmpp_2m", scheduler="karras",

@@ -2,15 +2,15 @@
 
 import copy
 import json
-from pathlib import Path
 
 import pytest
 
+from course_lib.files import COURSE
 from course_lib.messages import LessonError
 from course_lib.workflow.drawing import draw
 from course_lib.workflow.graph import read
 
-PAGES = Path(__file__).parent / "data" / "pages"
+PAGES = COURSE / "tests" / "data" / "pages"
 INSIDE = "aaaaaaaa-0000-4000-8000-000000000001"  # the subgraph of two_hosts.json: a CLIPTextEncode
 
 
