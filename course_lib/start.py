@@ -168,6 +168,8 @@ def lab_command(python, course, port, browser):
     """Return the list that starts JupyterLab on the first lesson, reachable from this machine alone."""
     command = [str(python), "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port={}".format(port),
                "--ServerApp.port_retries=0", "--ServerApp.root_dir={}".format(course), "--ServerApp.answer_yes=True",
+               # pages of other sites cannot send anything to what runs behind the proxy, such as ComfyUI
+               "--ServerApp.jpserver_extensions=course_lib.comfyui.page_guard=True",
                "--LabApp.default_url=/lab/tree/" + FIRST_LESSON[language()], "--log-level=WARN"]
     if not browser:
         command.append("--no-browser")

@@ -30,7 +30,7 @@ NEGATIVE_LINE = re.compile(r"^Negative prompt: ?", re.MULTILINE)
 NEGATIVE_WORDS = re.compile(r"(?<!\S)Negative prompt: ?")
 # The numbers begin so, mostly on a line of their own.
 STEPS = re.compile(r"(?<!\S)Steps: ?\d{1,9}(?= ?[,\n]| ?$)")
-PAIR = re.compile(r"""\s*([A-Z][\w /.+-]{0,60}?): *("(?:\\.|[^"\\])*"|[^,\n]*)""")
+PAIR = re.compile(r"""\s{0,9}([A-Z][\w /.+-]{0,60}?): *("(?:\\.|[^"\\])*"|[^,\n]*)""")
 SEPARATOR = re.compile("[,\n]")
 MOST_STARTS = 20  # places where the numbers may begin
 MOST_NUMBERS = 100_000  # letters of the numbers

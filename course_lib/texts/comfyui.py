@@ -248,6 +248,10 @@ ERRORS = {
         "zh": ("启动不了 {folder} 里的 ComfyUI。", "{python}：{cause}", "检查这个 Python 和文件夹；或运行 comfyui.install() 另装一份"),
         "en": ("The ComfyUI in {folder} does not start.", "{python}: {cause}", "Check this Python and folder, or run comfyui.install() for a copy of its own"),
     },
+    "comfy_open": {
+        "zh": ("ComfyUI 对外打开了 {places}，已经把它停掉。", "别的机器也能连到那里。可能是某个参数，也可能是 custom_nodes 里的某个节点包自己开的。", "去掉那个参数；要是节点包开的，把它从 custom_nodes 移走再启动。"),
+        "en": ("ComfyUI opened {places} to others; it was stopped.", "Other machines could connect there. An argument may have done it, or a node pack in custom_nodes that opens a server of its own.", "Leave the argument out; if it is a node pack, move it out of custom_nodes and start again."),
+    },
     "comfy_died": {
         "zh": ("ComfyUI 一启动就退出了（代码 {code}）。", "它最后说：\n{lines}", "看最后几行。No module named ... 表示缺软件包：运行 comfyui.install() 另装一份完整的。全部记录：{log}"),
         "en": ("ComfyUI ended while it started (code {code}).", "Its last lines:\n{lines}", "Read them. \"No module named ...\" means that a package is missing: comfyui.install() makes a complete copy. All of it: {log}"),

@@ -6,7 +6,7 @@ resolves them before it sends a workflow, and so does this.
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from course_lib.messages import LessonError, error, text
@@ -32,8 +32,8 @@ MOST_PLACES = 20_000  # nodes after subgraphs are unfolded; each use of one coun
 MOST_LETTERS = 16 * 2**20  # of the ids of all of them
 OLD_SAMPLER = "sample_"  # how names of samplers began before summer 2023
 NUMBERED = re.compile(r" \(\d+\)$")
-COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-CHOICE = re.compile(r"(?<!\\)\{((?:[^{}\\]|\\.)*)(?<!\\)\}", re.DOTALL)
+COMMENT = re.compile(r"/\*|//")  # how a comment in a prompt begins
+BRACE = re.compile(r"(?<!\\)[{}]")
 Types = Mapping[str, NodeType]
 
 
@@ -182,15 +182,43 @@ def wrap(value: object) -> object:
 
 def has_choice(words: str) -> bool:
     """Say whether a prompt holds {a|b}."""
-    return any("|" in found[1] for found in CHOICE.finditer(COMMENT.sub("", words)))
+    counts: list[int] = []
+    choose(words, lambda options: counts.append(len(options)) or options[0])
+    return any(count > 1 for count in counts)
 
 
-def choose(words: str) -> str:
+def choose(words: str, pick: Callable[[list[str]], str] = random.choice) -> str:
     """Choose one of each {a|b} in a prompt at random, the inner ones first, and drop /* */ and // comments."""
-    words = COMMENT.sub("", words)
-    while found := CHOICE.search(words):
-        words = words[:found.start()] + random.choice(found[1].split("|")) + words[found.end():]
-    return words.replace("\\{", "{").replace("\\}", "}")
+    words = drop_comments(words)
+    parts: list[str] = []
+    opened: list[int] = []  # where in parts the braces stand that are open
+    place = 0
+    for brace in BRACE.finditer(words):
+        parts.append(words[place:brace.start()])
+        place = brace.end()
+        if brace[0] == "}" and opened:
+            inside = "".join(parts[opened[-1] + 1:])
+            del parts[opened.pop():]
+            parts.append(pick(inside.split("|")))
+        else:
+            opened += [len(parts)] if brace[0] == "{" else []
+            parts.append(brace[0])
+    return "".join([*parts, words[place:]]).replace("\\{", "{").replace("\\}", "}")
+
+
+def drop_comments(words: str) -> str:
+    """Return a prompt without its comments; one that is not closed is none."""
+    kept, place, start = [], 0, COMMENT.search(words)
+    last = words.rfind("*/")
+    while start:
+        end = words.find("\n", start.end()) if start[0] == "//" else words.find("*/", start.end()) + 2
+        if start[0] == "/*" and last < start.end():
+            start = COMMENT.search(words, start.start() + 1)
+            continue
+        end = len(words) if end < 0 else end
+        kept.append(words[place:start.start()])
+        place, start = end, COMMENT.search(words, end)
+    return "".join([*kept, words[place:]])
 
 
 def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place], root: Graph

@@ -18,6 +18,8 @@ PICTURE = re.compile(r"^(.*image(s|\d*|_\w)?|.*latents?\d*|latent_image|optional
                      r"frames|img|any|any_\d+|input\d*|on_true|on_false|value|data|source|)$", re.IGNORECASE)
 NO_PICTURE = re.compile(r"mask|control|style|reference|clip_vision|noise|depth|pose", re.IGNORECASE)
 NO_FILE = re.compile(r"sample|latent|mask", re.IGNORECASE)  # inputs that no picture's file is written from
+MOST_FIRST = 64  # samplers that may have begun a picture
+MOST_STEPS = 2_000_000  # nodes that are passed on the ways back from all ends
 TEMPORARY = "ComfyUI_temp_"  # how the names of a PreviewImage's files begin
 
 
@@ -33,14 +35,16 @@ class Passes:
 
 def find_passes(prompt: Prompt, file_name: str) -> Passes:
     """Return the passes of the picture that a file of this name ("" where unknown) holds; KeyError where none is."""
-    every = [number for number in prompt if is_sampler(prompt[number])]
-    ends = {number: walk_back(prompt, number) for number in list_ends(prompt)}
+    every, ends = [number for number in prompt if is_sampler(prompt[number])], list_ends(prompt)
+    if (len(every) + len(ends)) * len(prompt) > MOST_STEPS:
+        raise KeyError("too many")
+    ends = {number: walk_back(prompt, number) for number in ends}
     drawn = [number for number in ends if ends[number][0]]
     chosen = choose_ends(prompt, [*ends], drawn, file_name)
     walks = [ends[number] for number in chosen] or walk_unended(prompt, every, [ends[number] for number in drawn])
     first = tuple(dict.fromkeys(number for walk in walks for number in walk[0]))
     later = tuple(dict.fromkeys(number for walk in walks for number in walk[1]))
-    if not first:
+    if not 1 <= len(first) <= MOST_FIRST:
         raise KeyError("KSampler")
     others = tuple(number for number in every if number not in (*first, *later))
     return Passes(first, later, others, tuple(number for number in ends if number not in drawn and chosen))

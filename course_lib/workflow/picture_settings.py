@@ -21,7 +21,6 @@ from course_lib.workflow.sampler_nodes import read_sampler
 from course_lib.workflow.values import Broken, name_node
 
 MOST_STEPS = 10_000  # ComfyUI's bound; what a model can do is checked when it draws
-MOST_FIRST = 64  # samplers that may have begun a picture
 OLD_CONTROLS = {True: "randomize", False: "fixed"}  # of pages before summer 2023
 JUNK = (LessonError, Broken, ValueError, TypeError, KeyError, IndexError, AttributeError, RecursionError)
 
@@ -83,7 +82,7 @@ def read_workflow(words: str, file_name: str = "") -> FoundSettings:
     workflow = read(words.encode("utf-8", "replace"))
     prompt = write_api(workflow, workflow.types, strict=False, sent=workflow.form == "api")
     passes = find_passes(prompt, file_name)
-    found = [read_sampler(prompt, number) for number in passes.first[:MOST_FIRST]]
+    found = [read_sampler(prompt, number) for number in passes.first]
     agreed = found[0] if len(found) == 1 else agree(found, passes)
     control = find_control(workflow, passes.first[0])
     notes = [*agreed.notes, *tell_passes(prompt, passes)]

@@ -3,6 +3,8 @@
 import io
 import json
 import struct
+import sys
+import time
 import zlib
 from dataclasses import replace
 
@@ -10,10 +12,13 @@ import pytest
 from PIL import Image
 
 from course_lib.files import COURSE
-from course_lib.messages import LessonError
+from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.workflow.graph import read
 from course_lib.workflow.picture_settings import read_settings
+
+sys.path.insert(0, str(COURSE / "tests" / "by_hand"))
+from fuzz_pictures import fuzz  # noqa: E402
 
 DATA = COURSE / "tests" / "data" / "pictures"
 WORKFLOWS = COURSE / "data" / "workflows"
@@ -508,3 +513,43 @@ def test_a_prompt_that_quotes_another_picture():
     assert read_settings(png_of(parameters=quoting)) == (A1111, quoting.split("\n")[0], "")
     with pytest.raises(LessonError):  # two whole lines: which is the picture's cannot be told
         read_settings(png_of(parameters=f"Steps: 9, Sampler: Euler, CFG scale: 1, Seed: 5\na red fox\n{LINE}"))
+
+
+# --- damage
+
+
+def test_damaged_pictures_give_no_traceback_and_no_guess():
+    """A part of tests/by_hand/fuzz_pictures.py, which reads a thousand."""
+    tally, faults = fuzz(150)
+    assert faults == []
+    assert min(tally["damaged", "read"], tally["damaged", "refused"], tally["inside", "read"]) > 15
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("texts", [
+    {"parameters": "a\n" + "A" * 40_000}, {"parameters": "a\n" + "A a" * 100_000}, {"parameters": 'A: "' * 200_000},
+    {"parameters": f"a\n{LINE}" + "\n" * 300_000}, {"parameters": f"a\n{LINE}, " + "A: " * 100_000},
+    {"parameters": "Steps: 1, " * 100_000}, {"parameters": f"{LINE} " * 3_000}, {"parameters": " " * 500_000 + LINE},
+    {"parameters": f'{LINE}, Note: "' + "\\" * 300_000}, {"parameters": "Negative prompt: " * 50_000},
+    {"workflow": page_of(graph_of(n6=("CLIPTextEncode", {"text": "/*" * 200_000})))},
+    {"workflow": page_of(graph_of(n6=("CLIPTextEncode", {"text": "{a|b}" * 100_000})))},
+    {"workflow": page_of(graph_of(n6=("CLIPTextEncode", {"text": "{" * 300_000})))},
+    {"prompt": graph_of(**{f"n{number}": ("SaveImage", {"images": [str(number - 1), 0]})
+                           for number in range(9, 3000)})},
+    {"prompt": graph_of(**{f"n{number}": ("KSampler", ksampler(latent_image=[str(number - 1), 0]))
+                           for number in range(9, 3000)})},
+    {"prompt": graph_of({"positive": ["300", 0]}, **{f"n{number}": ("StringConcatenate", {
+        "string_a": [str(number + 1), 0], "string_b": [str(number + 1), 0], "delimiter": ""})
+        for number in range(300, 340)}, n340=TYPED)},
+    {"prompt": graph_of({"positive": ["300", 0]}, **{f"n{number}": ("ConditioningCombine", {
+        "conditioning_1": [str(number + 1), 0], "conditioning_2": [str(number + 1), 0]})
+        for number in range(300, 340)}, n340=("CLIPTextEncode", {"text": "a"}))},
+], ids=range(17))
+def test_no_text_takes_long(texts, language):
+    set_language(language)
+    began = time.process_time()
+    try:
+        assert len(str(read_settings(png_of(**texts)))) < 2**22
+    except LessonError as answer:
+        assert len(str(answer)) < 2_000
+    assert time.process_time() - began < 3

@@ -40,7 +40,7 @@ class Page:
 def read_page(answer: Answer, robot: str) -> Page:
     """Read a page as a browser would; `robot` is the name by which it may speak to us."""
     words = decode(answer.content, answer.headers.get("content-type", ""))
-    words = "<".join(words.split("<", MOST_TAGS + 1)[:MOST_TAGS + 1])
+    words = "<".join(words.replace("\0", "").split("<", MOST_TAGS + 1)[:MOST_TAGS + 1])
     with warnings.catch_warnings():  # that it looks like XML, or like a file's name
         warnings.simplefilter("ignore")
         found = BeautifulSoup(words, "lxml", parse_only=SoupStrainer(list(TAGS)))
