@@ -86,7 +86,7 @@ def str_in(language, key, **values):
     return str(messages.error(key, **values))
 
 
-@pytest.mark.parametrize("name", ["__init__", "messages", "start"])
+@pytest.mark.parametrize("name", ["__init__", "__main__", "messages", "start"])
 def test_an_old_python_can_read_it(name):
     ast.parse((COURSE / "course_lib" / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 6))
 
