@@ -7,8 +7,8 @@ from course_lib.lora.inspection import inspect
 from course_lib.lora.publishing import publish
 from course_lib.lora.verbs import load_lora
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.sampling.metadata import read_settings
 from course_lib.workflow import read
+from course_lib.workflow.picture_settings import read_settings
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 93000000\n"
 

@@ -119,13 +119,6 @@ def read_magnitude(module: LoraLayer, name: str) -> torch.Tensor | None:
     return magnitude[None] if isinstance(module.lora_variant[name], ColumnDora) else magnitude.flatten()
 
 
-def make_room_for_bias(module: LoraLayer) -> None:
-    """Give a layer that has no bias one of zeros where a LoRA that counts adds to it, so that it can be merged."""
-    layer = module.get_base_layer()
-    if layer.bias is None and any(module.lora_bias[name] for name in module.active_adapters if name in module.lora_A):
-        layer.bias = torch.nn.Parameter(layer.weight.new_zeros(len(layer.weight)), requires_grad=False)
-
-
 def read_strengths(unet: UNet2DConditionModel) -> dict[str, float]:
     """Return how strongly each LoRA of a UNet counts: 1 as it was trained, 0 not at all."""
     strengths = {}

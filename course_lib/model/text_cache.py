@@ -5,55 +5,38 @@ The full Kolors' text encoder takes 12.5 GB; what it says about one prompt takes
 
 import gc
 import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from diffusers import KolorsPipeline
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
 from course_lib.files import COURSE
 from course_lib.messages import error
-from course_lib.model.fingerprints import describe_change, fingerprint
+from course_lib.model.fingerprints import fingerprint
 from course_lib.model.kept import keep, recall
 
 CACHE = COURSE / "outputs" / "embeddings"
-LENGTH = 256  # tokens of a padded prompt, as KolorsPipeline pads it
 # The files that decide what is read in a prompt: what makes two encoders alike, and what tells them apart.
 MAKE = ("text_encoder/config.json", "text_encoder/tokenizer.model", "tokenizer/tokenizer.model")
 WEIGHTS = ("text_encoder/*.safetensors", "text_encoder/*.bin")
-
-
-@dataclass(frozen=True)
-class Words:
-    """What the text encoder says about prompts: prompt_embeds [prompts, 256, hidden], pooled [prompts, hidden]."""
-
-    prompt_embeds: Tensor
-    pooled_prompt_embeds: Tensor
-
-    def arguments(self, negative: "Words") -> dict[str, Tensor]:
-        """Return what a KolorsPipeline takes in place of prompts: `pipe(**words.arguments(negative))`."""
-        return {"prompt_embeds": self.prompt_embeds, "pooled_prompt_embeds": self.pooled_prompt_embeds,
-                "negative_prompt_embeds": negative.prompt_embeds,
-                "negative_pooled_prompt_embeds": negative.pooled_prompt_embeds}
 
 
 class CachedEncoder(torch.nn.Module):
     """Stands where a pipeline has its text encoder and calls it, by `bring()`, only for prompts never read before.
 
     `model` is the folder of the model; a prompt's file belongs to the very weights that lie there, or, where none lie
-    there, to any of the same make. `changed` tells weights that are in memory and in no file.
+    there, to any of the same make.
     """
 
     def __init__(self, bring: Callable[[], torch.nn.Module], release: Callable[[], None], model: Path,
-                 device: torch.device, dtype: torch.dtype, bits: int = 16, changed: str = "") -> None:
+                 device: torch.device, dtype: torch.dtype, bits: int = 16) -> None:
         super().__init__()
         self.bring, self.release, self.folder, self.device, self.dtype = bring, release, CACHE, device, dtype
         self.make = fingerprint(model, MAKE)
         weights = fingerprint(model, WEIGHTS)
-        self.source = f"{weights} {bits} {changed}" if weights else None
+        self.source = f"{weights} {bits}" if weights else None
 
     @torch.no_grad()
     def forward(self, input_ids: Tensor, attention_mask: Tensor, position_ids: Tensor,
@@ -84,47 +67,6 @@ class CachedEncoder(torch.nn.Module):
         """Return the name of one prompt's file."""
         parts = (self.make, str(self.dtype), ids.tolist())
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
-
-
-def encode(pipe: KolorsPipeline, prompts: str | Sequence[str], *, folder: Path | None = None,
-           free: bool = False) -> Words:
-    """Read prompts with a pipeline's text encoder, each once, kept in `folder`; LessonError where none is loaded.
-
-    `free` gives the text encoder's memory back afterwards: prompts that were kept still work.
-    """
-    prompts = [prompts] if isinstance(prompts, str) else list(prompts)
-    reader = find_reader(pipe)
-    if folder is not None:
-        reader.folder = Path(folder)
-    tokens = pipe.tokenizer(prompts, padding="max_length", max_length=LENGTH, truncation=True, return_tensors="pt")
-    tokens = {name: tokens[name] for name in ("input_ids", "attention_mask", "position_ids")}
-    states = reader(**tokens).hidden_states
-    if free:
-        reader.release()
-    return Words(states[0].transpose(0, 1).to(pipe.device).contiguous(), states[1][-1].to(pipe.device))
-
-
-def find_reader(pipe: KolorsPipeline) -> CachedEncoder:
-    """Return a pipeline's own CachedEncoder, or one around its text encoder."""
-    encoder = pipe.text_encoder
-    if isinstance(encoder, CachedEncoder):
-        return encoder
-    model = Path(pipe.name_or_path)
-    if encoder is None:
-        return CachedEncoder(refuse, lambda: None, model, pipe.device, pipe.unet.dtype)
-    return CachedEncoder(lambda: encoder, lambda: drop(pipe), model, encoder.device, encoder.dtype,
-                         changed=describe_change(encoder))
-
-
-def refuse() -> None:
-    """Raise the LessonError for a prompt that nothing here can read."""
-    raise error("encoder_gone")
-
-
-def drop(pipe: KolorsPipeline) -> None:
-    """Take the text encoder out of a pipeline; its memory is free when nothing else holds it."""
-    pipe.text_encoder = None
-    collect()
 
 
 def collect() -> None:

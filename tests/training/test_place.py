@@ -11,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from course_lib.dataset.example_sets import write_style_set
 from course_lib.hub import repository
-from course_lib.lora.verbs import add_lora, merge_lora, remove_lora
+from course_lib.lora.verbs import add_lora, remove_lora
 from course_lib.machine.planning import plan
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.model import fingerprints
@@ -62,6 +63,13 @@ def pipe(own_pipe):
 
 def run_all(pipe, style_set, cache, config=SMALL, say=str, **options):
     return list(train(pipe, style_set, config, cache=cache, say=say, **options))
+
+
+def merge_lora(unet):
+    """Add a LoRA to the weights themselves, as diffusers' fuse_lora does."""
+    for module in [module for module in unet.modules() if isinstance(module, LoraLayer)]:
+        module.merge()
+    unet.unload_lora()
 
 
 def read_files(folder):
