@@ -49,6 +49,7 @@ class Row:
     extra: dict[str, str] = field(default_factory=dict)
     signals: Signals | None = None
     sha256: str = ""
+    quality: int = 100  # of a JPEG, as its tables say
 
     @property
     def verdict(self) -> str:

@@ -95,8 +95,8 @@ ERRORS = {
                "Write a metadata.csv: first the line file_name,text, then a line for each picture."),
     },
     "train_metadata_encoding": {
-        "zh": ("读不懂 {file}。", "它不是 UTF-8 编码（Excel 默认存成 GBK）。", "另存为「CSV UTF-8」，再试一次。"),
-        "en": ("{file} cannot be read.", "It is not written in UTF-8 (Excel writes another encoding unless told).",
+        "zh": ("读不懂 {file}。", "它不是 UTF-8 编码，看起来是 {encoding}（中文 Excel 默认存成 GBK，也就是 GB18030）。", "另存为「CSV UTF-8」，再试一次。"),
+        "en": ("{file} cannot be read.", "It is not written in UTF-8 but, it seems, in {encoding} (Excel writes another encoding unless told).",
                "Save it as \"CSV UTF-8\" and try again."),
     },
     "train_metadata_broken": {
