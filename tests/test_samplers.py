@@ -10,8 +10,7 @@ import pytest
 import torch
 
 from course_lib.messages import LessonError
-from course_lib.sampler_step import ancestral_step
-from course_lib.samplers import (
+from course_lib.sampling.samplers import (
     NEAREST,
     SAMPLERS,
     STOCHASTIC,
@@ -24,7 +23,8 @@ from course_lib.samplers import (
     make_sigmas,
     model_sigmas,
 )
-from course_lib.settings import SamplerSettings
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.step import ancestral_step
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = runpy.run_path(str(DATA / "make_comfyui_reference.py"))

@@ -9,15 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import emoji
-from course_lib.judge import judge
-from course_lib.lora import add_lora, remove_lora
+from course_lib.dataset.example_sets import write_style_set
+from course_lib.lora.verbs import add_lora, remove_lora
 from course_lib.messages import LessonError
-from course_lib.style_sets import write_style_set
-from course_lib.train_cache import Cache, write_whole
-from course_lib.train_config import tiny_config
-from course_lib.train_data import Example, Order, choose_bucket, list_crops, prepare
-from course_lib.train_rows import MOST_PIXELS, read_rows
+from course_lib.pictures import wording
+from course_lib.pictures.classifier import judge
+from course_lib.training.cache import Cache, write_whole
+from course_lib.training.config import tiny_config
+from course_lib.training.examples import Example, Order, choose_bucket, list_crops, prepare
+from course_lib.training.rows import MOST_PIXELS, read_rows
 
 PLAIN = tiny_config(random_flip=False)
 
@@ -53,12 +53,12 @@ def test_style_set_shows_what_its_captions_say(style_set):
     for part, count in (("train", 4), ("validation", 2)):
         rows = read_rows(style_set / part)
         assert len(rows) == count
-        named = [emoji.read_prompt(row.caption) for row in rows]
+        named = [wording.read_prompt(row.caption) for row in rows]
         assert {one.style for one in named} == {"lineart"}
         seen = judge([row.picture for row in rows])
         assert [one.subject for one in seen] == [one.subject for one in named]
         assert [one.ground for one in seen] == [one.ground for one in named]
-    train, validation = ({emoji.read_prompt(row.caption).subject for row in read_rows(style_set / part)}
+    train, validation = ({wording.read_prompt(row.caption).subject for row in read_rows(style_set / part)}
                          for part in ("train", "validation"))
     assert not train & validation
 

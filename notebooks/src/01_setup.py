@@ -34,10 +34,10 @@ set_language("en")
 #
 # The table says what the machine has and which lessons run on it (your figures differ from those stored here).
 # %% tags=["nbval-ignore-output"]
-from course_lib import machine
+from course_lib.machine import hardware
 from course_lib.__main__ import describe_machine
 
-print("\n".join(describe_machine(machine.look())))
+print("\n".join(describe_machine(hardware.look())))
 # %% [markdown] lang="zh"
 # ## 2. 第一张图
 #
@@ -47,7 +47,8 @@ print("\n".join(describe_machine(machine.look())))
 #
 # `load` opens the model, `draw` draws. Put your own words between the quotes, such as "a cat, yellow background".
 # %%
-from course_lib.pipeline import draw, load
+from course_lib.sampling.drawing import draw
+from course_lib.model.loading import load
 
 pipe = load("tiny")
 ladybird = draw(pipe, "一只瓢虫，蓝色背景", seed=1)
@@ -66,7 +67,7 @@ print(again.image.tobytes() == ladybird.image.tobytes())
 # %% [markdown] lang="en"
 # Another `seed` is another start noise, and so another ladybird. Both languages are understood:
 # %%
-from course_lib.pipeline import show_sheet
+from course_lib.pictures.picture import show_sheet
 
 prompts = ["一只瓢虫，蓝色背景", "a ladybird on a blue background", "一个苹果，黄色背景", "an apple, white background"]
 sheet = [draw(pipe, prompt, seed=seed) for seed in (2, 3) for prompt in prompts]
@@ -94,8 +95,8 @@ except LessonError as problem:
 # Every claim in this course needs a number. `judge` is a small classifier: it looks at a picture and says which subject, which
 # style and which ground it sees, and how sure it is (0 to 1). Its own accuracy stands in `data/judge/README.md`.
 # %%
-from course_lib.emoji import name_of
-from course_lib.judge import judge, score
+from course_lib.pictures.wording import name_of
+from course_lib.pictures.classifier import judge, score
 
 seen = judge([ladybird.image])[0]
 print(name_of(seen.subject), f"{seen.subject_confidence:.1f}")
@@ -119,7 +120,7 @@ print(f"subject {result.subject:.0%}, ground {result.ground:.0%}")
 import torch
 from diffusers import KolorsPipeline
 
-from course_lib.hub import fetch
+from course_lib.hub.fetching import fetch
 
 plain = KolorsPipeline.from_pretrained(fetch("tiny"))
 plain.set_progress_bar_config(disable=True)
@@ -172,7 +173,7 @@ print("pixels ", tuple(pixels.shape))
 # The **text encoder** cuts the prompt into tokens and gives each a row of numbers; the last row stands for the whole sentence. Two sentences that mean much
 # the same point much the same way. Measured with the cosine (1 is the same direction, 0 has nothing to do with it):
 # %%
-from course_lib.prompts import encode_text
+from course_lib.model.text import encode_text
 
 print(pipe.tokenizer.tokenize("一只瓢虫，蓝色背景"))
 sentences = ["一只瓢虫，蓝色背景", "a ladybird on a blue background", "一个苹果，蓝色背景", "一只瓢虫，红色背景"]
@@ -189,10 +190,10 @@ for sentence, likeness in zip(sentences, directions @ directions[0]):
 #
 # The **VAE** squeezes 64 x 64 pixels of three numbers into 16 x 16 places of four numbers, and turns them back:
 # %%
-from course_lib.generate import decode, encode_picture
-from course_lib.measure import distance
-from course_lib.noise import start_noise
-from course_lib.pipeline import Picture
+from course_lib.model.latents import decode, encode_picture
+from course_lib.pictures.measures import distance
+from course_lib.sampling.noise import start_noise
+from course_lib.pictures.picture import Picture
 
 small = encode_picture(pipe, ladybird.image)
 back = decode(pipe, small)
@@ -211,8 +212,8 @@ show_sheet([Picture(ladybird.image, "pixels"), Picture(back, "pixels -> latent -
 # The **UNet** guesses noise. Add noise of different strengths to the latents of eight pictures (ladybirds and apples), let it guess what was added, and see how far
 # off it is. Each strength is asked three times: with the right prompt, with none, and with the wrong one.
 # %%
-from course_lib.figures import plot
-from course_lib.generate import build_predictor
+from course_lib.pictures.figures import plot
+from course_lib.sampling.guidance import build_predictor
 
 two = ["一只瓢虫，蓝色背景", "一个苹果，黄色背景"]
 latents = torch.cat([encode_picture(pipe, draw(pipe, name, seed=seed).image) for seed in range(1, 5) for name in two])
@@ -241,10 +242,10 @@ plot({name: (timesteps, values) for name, values in errors.items()}, "timestep",
 #
 # The three together are all there is to drawing, in a dozen lines:
 # %%
-from course_lib.generate import generate
-from course_lib.samplers import SCHEDULERS, model_sigmas
-from course_lib.settings import SamplerSettings
-from course_lib.sigmas import to_timestep
+from course_lib.sampling.drawing import generate
+from course_lib.sampling.samplers import SCHEDULERS, model_sigmas
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.sigmas import to_timestep
 
 schedule = model_sigmas(pipe.scheduler.config)
 sigmas = SCHEDULERS["normal"](20, schedule)                                     # 噪声从强到弱 / the noise, from strong to weak
@@ -274,7 +275,7 @@ same
 # The full Kolors is the same code with another name, `load("kolors")`. How much memory it takes can be counted from its configs without downloading it. How it would
 # draw and train on five usual machines:
 # %%
-from course_lib.plan import FOOTPRINTS, tabulate
+from course_lib.machine.planning import FOOTPRINTS, tabulate
 
 print("\n".join(tabulate("kolors")))
 # %% [markdown] lang="zh"
@@ -283,7 +284,7 @@ print("\n".join(tabulate("kolors")))
 # And the machine in front of you? If it fits, the plan lists what each stage takes; if not, it says what is missing and what to do next (yours differs from what is
 # stored here):
 # %% tags=["nbval-ignore-output"]
-from course_lib.plan import plan
+from course_lib.machine.planning import plan
 
 try:
     print(plan("draw", "kolors"))
@@ -350,9 +351,9 @@ if DOWNLOAD:
 # %% tags=["nbval-ignore-output"]
 from pathlib import Path
 
-from course_lib.hub import cache_folder, find_repo
+from course_lib.hub.repository import cache_folder, find_repo
 
-print(machine.find_mount(cache_folder(find_repo("kolors"))) == machine.find_mount(Path.cwd()))
+print(hardware.find_mount(cache_folder(find_repo("kolors"))) == hardware.find_mount(Path.cwd()))
 # %% [markdown] lang="zh"
 # ## 练习
 #
@@ -367,15 +368,15 @@ print(machine.find_mount(cache_folder(find_repo("kolors"))) == machine.find_moun
 #
 # **Exercise 1**　Draw a panda on a yellow ground.
 # %%
-from course_lib import exercises
+from course_lib.exercises import answers
 
 my_picture = draw(pipe, "一只瓢虫，黄色背景")
-exercises.check_shows(my_picture, "panda", "yellow")
+answers.check_shows(my_picture, "panda", "yellow")
 my_picture
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
 solution = draw(pipe, "一只熊猫，黄色背景")
-exercises.check_shows(solution, "panda", "yellow")
+answers.check_shows(solution, "panda", "yellow")
 solution
 # %% [markdown] lang="zh"
 # **练习 2**　再画一张不一样的瓢虫，蓝色背景：只改 `seed`。
@@ -383,38 +384,38 @@ solution
 # **Exercise 2**　Draw another ladybird on blue that looks different: change `seed` alone.
 # %%
 my_second = draw(pipe, "一只瓢虫，蓝色背景", seed=1)
-my_answer = exercises.check_same_thing(ladybird, my_second)
+my_answer = answers.check_same_thing(ladybird, my_second)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
 solution = draw(pipe, "一只瓢虫，蓝色背景", seed=3)
-my_answer = exercises.check_same_thing(ladybird, solution)
+my_answer = answers.check_same_thing(ladybird, solution)
 # %% [markdown] lang="zh"
 # **练习 3**　哪个部分的参数最多？`unet`、`vae` 还是 `text_encoder`？
 # %% [markdown] lang="en"
 # **Exercise 3**　Which part has the most parameters: `unet`, `vae` or `text_encoder`?
 # %%
 my_part = "vae"
-my_answer = exercises.check_largest(pipe, my_part)
+my_answer = answers.check_largest(pipe, my_part)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_largest(pipe, "unet")
+my_answer = answers.check_largest(pipe, "unet")
 # %% [markdown] lang="zh"
 # **练习 4**　一张图的像素有多少个数，它的潜变量的多少倍？（看第 6 节）
 # %% [markdown] lang="en"
 # **Exercise 4**　How many times as many numbers are there in a picture's pixels as in its latent? (See section 6.)
 # %%
 my_ratio = 8
-my_answer = exercises.check_number(my_ratio, pixels_count / latent_count)
+my_answer = answers.check_number(my_ratio, pixels_count / latent_count)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_number(64 * 64 * 3 / (16 * 16 * 4), pixels_count / latent_count)
+my_answer = answers.check_number(64 * 64 * 3 / (16 * 16 * 4), pixels_count / latent_count)
 # %% [markdown] lang="zh"
 # **练习 5**　改一句提示词，让它的方向和「一只瓢虫，蓝色背景」至少有 0.9 那么像，但一个汉字也不用。
 # %% [markdown] lang="en"
 # **Exercise 5**　Write a sentence that points at least 0.9 the same way as "一只瓢虫，蓝色背景", without a single Chinese character.
 # %%
 my_sentence = "a blue apple"
-my_answer = exercises.check_likeness(pipe, my_sentence, sentences[0])
+my_answer = answers.check_likeness(pipe, my_sentence, sentences[0])
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_likeness(pipe, "a ladybird on a blue background", sentences[0])
+my_answer = answers.check_likeness(pipe, "a ladybird on a blue background", sentences[0])

@@ -36,11 +36,11 @@ set_language("en")
 # %%
 import shutil
 
-from course_lib.hub import COURSE
+from course_lib.files import COURSE
 from course_lib.messages import language
-from course_lib.pipeline import Picture, show_sheet
-from course_lib.style_sets import write_style_set
-from course_lib.train_rows import read_rows
+from course_lib.pictures.picture import Picture, show_sheet
+from course_lib.dataset.example_sets import write_style_set
+from course_lib.training.rows import read_rows
 
 WORK = COURSE / "outputs" / "lesson04" / language()
 shutil.rmtree(WORK, ignore_errors=True)
@@ -63,11 +63,12 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 # second witness needs no judge: line art holds the ground's colour and ink and nothing else, so count the pictures nearly all of whose pixels lie
 # between these two colours (two-tone).
 # %%
-from course_lib.emoji import GROUNDS, read_prompt, subjects
-from course_lib.generate import draw_batch
-from course_lib.judge import judge
-from course_lib.measure import two_tone
-from course_lib.pipeline import load
+from course_lib.pictures.emoji import GROUNDS, subjects
+from course_lib.pictures.wording import read_prompt
+from course_lib.sampling.drawing import draw_batch
+from course_lib.pictures.classifier import judge
+from course_lib.pictures.measures import two_tone
+from course_lib.model.loading import load
 
 grounds = list(GROUNDS)
 seen_on = {}  # subject -> the grounds it was drawn on
@@ -120,7 +121,7 @@ show_sheet([Picture(picture, "") for picture in before[3][::4]], columns=8)
 # Each attention layer of the UNet has four weight matrices W (`to_q`, `to_k`, `to_v`, `to_out.0`). LoRA leaves W alone, puts two small matrices A and B beside it, and uses
 # W + (alpha/rank)·B·A instead of W. A presses the input into `rank` numbers, B turns them back. B begins as zeros, so nothing has changed before the training. Count:
 # %%
-from course_lib.lora import add_lora, remove_lora
+from course_lib.lora.verbs import add_lora, remove_lora
 
 unet = pipe.unet
 base_count = sum(weight.numel() for weight in unet.parameters())
@@ -138,8 +139,8 @@ removed = remove_lora(unet)
 # %%
 import torch
 
-from course_lib.footprint import build_part
-from course_lib.kolors_configs import CONFIGS
+from course_lib.machine.footprint import build_part
+from course_lib.machine.configs import CONFIGS
 
 large = build_part("unet", CONFIGS["unet"])
 large_count = sum(weight.numel() for weight in large.parameters())
@@ -169,8 +170,8 @@ print(f"{len(weights_large) // 2} layers, {trained} of {large_count} parameters:
 # `caption_dropout` leaves one caption in five empty, so that the style does not hang on captions alone.
 # Progress, curve and samples grow while it trains; "Stop and save" ends it at any time, and it can go on from there.
 # %% tags=["nbval-ignore-output"]
-from course_lib.train import fit
-from course_lib.train_config import ATTENTION, tiny_config
+from course_lib.training.loop import fit
+from course_lib.training.config import ATTENTION, tiny_config
 
 EVERYWHERE = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
 recipe = tiny_config(
@@ -216,8 +217,8 @@ show_sheet([Picture(picture, "") for picture in after_new[3][:24]], columns=12)
 #
 # A LoRA can be turned up and down: W + strength·(alpha/rank)·B·A. 0 is the base exactly, 1 is what was trained.
 # %% tags=["nbval-ignore-output"]
-from course_lib.figures import plot
-from course_lib.lora import set_strength
+from course_lib.pictures.figures import plot
+from course_lib.lora.verbs import set_strength
 
 STRENGTHS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
 by_strength = {}
@@ -240,7 +241,7 @@ print("the style comes with the strength, the subjects go with it")
 # %%
 import ipywidgets
 
-from course_lib.pipeline import draw
+from course_lib.sampling.drawing import draw
 
 
 def show(strength=1.0, prompt="一只蝴蝶，线稿，蓝色背景", seed=1):
@@ -267,8 +268,8 @@ import csv
 import time
 from pathlib import Path
 
-from course_lib.footprint import count_training, read_configs
-from course_lib.train import train
+from course_lib.machine.footprint import count_training, read_configs
+from course_lib.training.loop import train
 
 STEPS = 50
 config = read_configs(Path(pipe.name_or_path))["unet"]
@@ -420,7 +421,7 @@ plot({"24 drawings": (steps, own), "8 held back": (steps, [record.validation_los
 #
 # Train another small LoRA, of the 3D style, then load both files and give each a strength: the two changes are simply added.
 # %% tags=["nbval-ignore-output"]
-from course_lib.lora import load_lora
+from course_lib.lora.verbs import load_lora
 
 remove_lora(pipe.unet)
 solid = write_style_set(WORK / "solid", style="3d", subjects=24, validation=0, seed=6)
@@ -452,10 +453,10 @@ show_sheet([Picture(row[number], "") for number in range(3) for row in mixed], c
 # %% tags=["nbval-ignore-output"]
 import copy
 
-from course_lib.train_cache import CACHE
-from course_lib.train_data import Order, prepare
-from course_lib.train_loss import draw_batch as draw_step
-from course_lib.train_loss import make_generator, noise_loss
+from course_lib.training.cache import CACHE
+from course_lib.training.examples import Order, prepare
+from course_lib.training.loss import draw_batch as draw_step
+from course_lib.training.loss import make_generator, noise_loss
 
 def tune_all(rate):
     """Train every parameter of the UNet in the same way, and return the seconds."""
@@ -516,7 +517,7 @@ print(f"trained parameters: {table['LoRA'][4] / base_count:.1%} of the UNet's")
 # What was saved is a safetensors file whose header holds rank, alpha, base model and settings. `inspect` reads it without a model; `convert` writes it with another tool's names: ComfyUI reads kohya's, the
 # camp's script reads DiffSynth's.
 # %%
-from course_lib.lora import convert, inspect
+from course_lib.lora.verbs import convert, inspect
 
 facts = inspect(result.path)
 for form in ("kohya", "diffsynth"):
@@ -576,7 +577,7 @@ for number, line in enumerate(COMMAND.splitlines(), 1):
 #
 # ModelScope's free GPU notebook has an A10 of 24 GB. Ask `plan` before training: does it fit, and what does each stage take? (The figures are computed layer by layer, not measured on a GPU.)
 # %%
-from course_lib.plan import EXAMPLES, plan
+from course_lib.machine.planning import EXAMPLES, plan
 
 print(plan("lora", "kolors", found=EXAMPLES["24 GB (A10, ModelScope)"]))
 # %% [markdown] lang="zh"
@@ -587,12 +588,12 @@ print(plan("lora", "kolors", found=EXAMPLES["24 GB (A10, ModelScope)"]))
 # lines (the training, with a sample picture every 100 steps); it runs only where there is such a GPU. With several GPUs write `accelerate launch` for `python` in the command above;
 # after a cut, `--resume` goes on.
 # %% tags=["nbval-ignore-output"]
-from course_lib import machine
-from course_lib.train import TrainConfig
+from course_lib.machine import hardware
+from course_lib.training.loop import TrainConfig
 
 my_set = COURSE / "outputs" / "my_pictures"  # train/metadata.csv, your own pictures of 1024 px
 camp = TrainConfig(lora_rank=16, lora_alpha=4.0, learning_rate=1e-4, max_epochs=1, steps_per_epoch=500, batch_size=1, center_crop=True)
-gpu = machine.look().gpu
+gpu = hardware.look().gpu
 if gpu and gpu.usable and my_set.is_dir():
     kolors = load("kolors", plan("lora", "kolors"))
     prompts_of_mine = (read_rows(my_set / "train")[0].caption,)
@@ -608,23 +609,23 @@ else:
 #
 # **Exercise 1**　With a `rank` of 8, on the four attention matrices only, how many parameters does Tiny Kolors' LoRA have? Section 3 counted those of rank 16.
 # %%
-from course_lib import exercises
+from course_lib.exercises import answers
 
 right = sum(weight.numel() for weight in weights) // 2
-my_answer = exercises.check_number(247808, right)
+my_answer = answers.check_number(247808, right)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer：参数个数和 rank 成正比 / the count is proportional to the rank
-my_answer = exercises.check_number(247808 // 2, right)
+my_answer = answers.check_number(247808 // 2, right)
 # %% [markdown] lang="zh"
 # **练习 2**　夏令营训练时 rank 16、alpha 4，画图时却用 alpha 2.0 装入。这相当于强度（`strength`）多少？
 # %% [markdown] lang="en"
 # **Exercise 2**　The camp trained with rank 16 and alpha 4, and loaded the file with alpha 2.0 to draw. Which strength (`strength`) is that?
 # %%
 my_strength = 2.0
-my_answer = exercises.check_number(my_strength, (2 / 16) / (4 / 16))
+my_answer = answers.check_number(my_strength, (2 / 16) / (4 / 16))
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_number(0.5, (2 / 16) / (4 / 16))
+my_answer = answers.check_number(0.5, (2 / 16) / (4 / 16))
 # %% [markdown] lang="zh"
 # **练习 3**　强度开到 2.5，兔子就认不出来了。改 `my_strength`，让裁判重新认出蓝色背景上的兔子，但又不是原来那张图（强度 0）：线稿要留下一点。
 # %% [markdown] lang="en"
@@ -637,11 +638,11 @@ plain_rabbit = draw(pipe, "一只兔子，线稿，蓝色背景", seed=1)
 my_strength = 2.5
 set_strength(pipe.unet, my_strength)
 my_rabbit = draw(pipe, "一只兔子，线稿，蓝色背景", seed=1)
-exercises.check_same_thing(plain_rabbit, my_rabbit)
+answers.check_same_thing(plain_rabbit, my_rabbit)
 my_rabbit
 # %% tags=["solution", "nbval-ignore-output"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
 set_strength(pipe.unet, 0.5)
 my_rabbit = draw(pipe, "一只兔子，线稿，蓝色背景", seed=1)
-exercises.check_same_thing(plain_rabbit, my_rabbit)
+answers.check_same_thing(plain_rabbit, my_rabbit)
 my_rabbit
