@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 
 COURSE = Path(__file__).parent.parent
+POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
 
 
 def write_whole(file: Path, content: bytes) -> None:

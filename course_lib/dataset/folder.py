@@ -22,7 +22,8 @@ from course_lib.dataset.table_lines import (
     plain_name,
     read_lines,
 )
-from course_lib.dataset.text_encoding import POINTER, Decoded, decode_all
+from course_lib.dataset.text_encoding import Decoded, decode_all
+from course_lib.files import POINTER
 from course_lib.messages import error, text
 from course_lib.pictures.picture_files import looks_like_picture
 
@@ -275,7 +276,7 @@ def take_twin(found: Found, read: Decoded) -> None:
     found.source = "txt"
     if not read.encoding:
         found.doubts.append(("caption_unreadable", "drop", ""))
-    elif read.text.startswith(POINTER):
+    elif read.text.startswith(POINTER.decode()):
         found.doubts.append(("lfs_pointer", "drop", ""))
     else:
         found.caption = read.text.strip()

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from course_lib.dataset.text_encoding import POINTER, Decoded, decode, mend_surrogates
+from course_lib.dataset.text_encoding import Decoded, decode, mend_surrogates
+from course_lib.files import POINTER
 
 FILE, TEXT = "file_name", "text"
 # Other names of the two columns: Hugging Face's, DiffSynth's, Data-Juicer's, kohya's, and more.
@@ -52,7 +53,7 @@ def read_lines(path: Path, strict: bool = False) -> Lines:
     read, doubtful = decode_lines(path.read_bytes())
     if not read.encoding:
         return Lines([Line(1, code="row_no_text")], encoding="", sure=False)
-    if read.text.startswith(POINTER):
+    if read.text.startswith(POINTER.decode()):
         return Lines([Line(1, code="lfs_pointer", value=path.name)])
     columns: list[str] = []
     if path.suffix.lower() == ".jsonl":

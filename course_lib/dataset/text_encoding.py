@@ -20,7 +20,6 @@ READ = 4000  # bytes that are looked at to choose; the models need some dozens
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # utf-32 first: its mark begins as utf-16's
 LINES = "\t\n\r"
-POINTER = "version https://git-lfs.github.com/spec/"  # stands in place of a file that `git lfs pull` would bring
 
 
 @dataclass(frozen=True, slots=True)

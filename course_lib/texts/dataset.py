@@ -16,6 +16,7 @@ TEXTS = {
     "set_unreadable": {"zh": "文件读不了：{value}", "en": "the file cannot be read: {value}"},
     "set_empty_file": {"zh": "空文件，0 字节", "en": "an empty file, 0 bytes"},
     "set_not_an_image": {"zh": "不是能读的图片（看起来是 {value}）", "en": "not a picture that can be read (it seems to be: {value})"},
+    "set_too_many_bytes": {"zh": "文件太大：{value} MiB，最多 {limit} MiB", "en": "too large a file: {value} MiB, at most {limit} MiB"},
     "set_truncated": {"zh": "只有前半截，后面缺了（{value}），多半是没下载完", "en": "cut off ({value}); the download probably stopped half-way"},
     "set_corrupt": {"zh": "内容损坏（{value}）", "en": "damaged ({value})"},
     "set_too_many_pixels": {"zh": "像素太多：{value}，最多 {limit}；没有解码，解码会占满内存",
@@ -90,7 +91,6 @@ TEXTS = {
     "set_classes_note": {"zh": "最多的一类是最少的一类的 {times:.1f} 倍", "en": "The largest class is {times:.1f} times the smallest"},
     "set_no_class": {"zh": "（没有分类）", "en": "(no class)"},
     "make_synthesised": {"zh": "画好 {count} 张，连同说明一起放在 {folder}", "en": "{count} pictures and their captions are in {folder}"},
-    "picture_none": {"zh": "里面的内容不是图片", "en": "its content is no picture"},
     "make_augmented": {"zh": "{before} 张变成了 {after} 张（其中 {mirrored} 张做了镜像），放在 {folder}", "en": "{before} pictures have become {after} ({mirrored} of them mirrored), in {folder}"},
     "caption_done": {"zh": "写了 {written} 条说明，失败 {failed} 条；原有的 {kept} 条没有动", "en": "{written} captions written, {failed} failed; {kept} that were there were left as they are"},
     "source_found": {"zh": "{source}：找到 {count} 张；另有 {left_out} 张没有写明许可证，或者许可证不合要求，没有要", "en": "{source}: {count} found; {left_out} more were left out, because they name no licence or another one"},
@@ -204,8 +204,8 @@ ERRORS = {
         "zh": ("{folder} 里没有可以增强的训练集。", "增强只用训练的那一份：要有 train 文件夹，里面有 metadata.csv。验证集不增强，不然考题就混进了练习题。", "先用 prepare 整理出训练集，再来增强。"),
         "en": ("{folder} holds no training set to enlarge.", "Augmentation takes the training part alone, a folder train with a metadata.csv; were validation enlarged too, it would no longer measure anything new.", "Make a training set with prepare first.")},
     "picture_unreadable": {
-        "zh": ("{name} 不是一张完整的图片。", "读到的问题：{cause}。", "用看图软件打开它确认一下；打不开就重新下载或者删掉。能用的格式：PNG、JPEG、WebP、GIF、BMP。"),
-        "en": ("{name} is no whole picture.", "What was wrong: {cause}.", "Try it in a picture viewer; if that cannot open it, download it again or delete it. What can be used: PNG, JPEG, WebP, GIF, BMP.")},
+        "zh": ("{name} 不是一张完整的图片。", "读到的问题：{cause}。", "用看图软件打开它确认一下；打不开就重新下载或者删掉。能用的格式：PNG、JPEG、WebP、GIF、BMP、TIFF、AVIF。"),
+        "en": ("{name} is no whole picture.", "What was wrong: {cause}.", "Try it in a picture viewer; if that cannot open it, download it again or delete it. What can be used: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF.")},
     "picture_too_large": {
         "zh": ("{name} 自称有 {pixels} 百万像素，太大了，没有打开。", "很小的文件也可以自称有几亿像素，一打开内存就满了。上限是 {most} 百万像素。", "如果真是一张大图，先用别的软件缩小。"),
         "en": ("{name} claims {pixels} million pixels; that is too large, and it was not opened.", "Even a small file can claim hundreds of millions of pixels and fill the memory when it is opened. The limit is {most} million.", "If it really is a large picture, make it smaller with another program first.")},

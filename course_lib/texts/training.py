@@ -138,14 +138,14 @@ ERRORS = {
                "Add the picture, or delete the line; mind upper and lower case and the ending."),
     },
     "train_picture_broken": {
-        "zh": ("打不开图片 {file}。", "文件损坏，或不是 PNG、JPEG、WebP、BMP：{cause}", "换一张完好的图片，或从 metadata.csv 里删掉这一行。"),
-        "en": ("The picture {file} cannot be opened.", "It is broken, or no PNG, JPEG, WebP or BMP: {cause}",
+        "zh": ("打不开图片 {file}。", "读到的问题：{cause}", "换一张完好的图片，或从 metadata.csv 里删掉这一行。"),
+        "en": ("The picture {file} cannot be opened.", "What was wrong: {cause}",
                "Put a whole one in its place, or delete its line in metadata.csv."),
     },
     "train_picture_huge": {
-        "zh": ("没有打开图片 {file}。", "它有 {width}×{height} 像素，超过 {most} 百万像素的上限，打开会占满内存。",
+        "zh": ("没有打开图片 {file}。", "它有 {pixels} 百万像素，超过 {most} 百万像素的上限，打开会占满内存。",
                "先把它缩小；训练用的图片 2000 像素就够了。"),
-        "en": ("The picture {file} was not opened.", "It claims {width} x {height} px, more than {most} million, which would fill the memory.",
+        "en": ("The picture {file} was not opened.", "It claims {pixels} million pixels, more than {most} million, which would fill the memory.",
                "Make it smaller first; 2000 px are plenty for a training."),
     },
     "train_one_picture": {

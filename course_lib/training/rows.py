@@ -1,23 +1,20 @@
 """What a training learns from: the pictures that metadata.csv names, with their captions, each checked before use."""
 
-import hashlib
-import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
 from course_lib.dataset.table import NAME, is_file, stays_inside
 from course_lib.dataset.table_lines import FILE, TEXT, as_text, read_lines
 from course_lib.messages import error, text
+from course_lib.pictures import picture_files
+from course_lib.pictures.opening import MOST_PIXELS, Unreadable
 
 METADATA = NAME
 COLUMNS = (FILE, TEXT)  # the camp's, and Hugging Face's imagefolder
 DECLARED = ("utf-8", "utf-16", "utf-32")  # encodings that a file is in for certain; the last two by their mark
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-MOST_PIXELS = 64_000_000  # of one picture; a small file can claim any size and fill the memory when it is opened
-MOST_BYTES = 256 * 2**20  # of one picture's file
 SHOWN_ROWS = 5  # that an error names
 
 
@@ -100,19 +97,10 @@ def check_picture(place: Path) -> tuple[str, tuple[int, int]]:
 def open_picture(place: Path) -> tuple[str, Image.Image]:
     """Read a picture: the sha256 of its file, and the picture in RGB, upright, white where it is transparent."""
     try:
-        if place.stat().st_size > MOST_BYTES:
-            raise error("train_picture_huge", file=place, width="?", height="?", most=MOST_PIXELS // 10**6)
-        content = place.read_bytes()
-        picture = Image.open(io.BytesIO(content), formats=FORMATS)
-        if picture.width * picture.height > MOST_PIXELS:  # told by the header; nothing is unpacked yet
-            raise error("train_picture_huge", file=place, width=picture.width, height=picture.height,
-                        most=MOST_PIXELS // 10**6)
-        picture = ImageOps.exif_transpose(picture)
-        if picture.has_transparency_data:
-            white = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(white, picture.convert("RGBA"))
-        return hashlib.sha256(content).hexdigest(), picture.convert("RGB")
-    except Image.DecompressionBombError as cause:
-        raise error("train_picture_huge", file=place, width="?", height="?", most=MOST_PIXELS // 10**6) from cause
-    except (OSError, ValueError, SyntaxError, EOFError) as cause:  # what PIL raises for broken files
-        raise error("train_picture_broken", file=place, cause=cause) from cause
+        opened = picture_files.open_picture(place)
+    except Unreadable as cause:
+        if cause.code == "too_many_pixels":
+            most = MOST_PIXELS // 10**6
+            raise error("train_picture_huge", file=place, pixels=cause.value // 10**6, most=most) from cause
+        raise error("train_picture_broken", file=place, cause=cause.why) from cause
+    return opened.sha256, opened.image
