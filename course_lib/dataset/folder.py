@@ -11,10 +11,21 @@ from pathlib import Path, PurePosixPath
 
 from course_lib.dataset.collecting.rights import NOT_FOR_TRAINING
 from course_lib.dataset.file_names import Names
-from course_lib.dataset.table import JSON_LINES, NAME, TWIN_BYTES, find_twin, stays_inside
+from course_lib.dataset.journal import PARTS
+from course_lib.dataset.table import (
+    JSON_LINES,
+    NAME,
+    TWIN_BYTES,
+    Row,
+    choose_table,
+    find_twin,
+    read_table,
+    stays_inside,
+)
 from course_lib.dataset.table_lines import (
     FILE,
     FILE_NAMES,
+    TEXT,
     TEXT_NAMES,
     Line,
     as_text,
@@ -106,7 +117,7 @@ def read_folder(folder: Path) -> RawFolder:
             if table.name == NOT_FOR_TRAINING:
                 bar(names, table, pictures)
             else:
-                problems += read_table(names, table, pictures, remarks)
+                problems += take_table(names, table, pictures, remarks)
         read_others(names, others, pictures, remarks)
         read_twins(folder, [found for found in pictures.values() if found.blank and not found.refused])
     except OSError as cause:
@@ -116,6 +127,21 @@ def read_folder(folder: Path) -> RawFolder:
     ordered = [pictures[name] for name in sorted(pictures)]
     name_classes(ordered, remarks)
     return RawFolder(ordered, problems, remarks)
+
+
+def list_rows(folder: Path) -> list[Row]:
+    """Return the rows of a folder's table, and one for each picture without, with the caption it has elsewhere."""
+    rows = read_table(folder)
+    listed = {row[FILE] for row in rows}
+    pictures = [found for found in read_folder(folder).pictures if not found.refused and found.file not in listed]
+    return rows + [{FILE: found.file, TEXT: found.caption or ""} for found in pictures]
+
+
+def find_set(folder: str | Path) -> Path:
+    """Return the folder whose captions are meant: a set's train, where the folder itself has no table."""
+    folder = Path(folder)
+    train = folder / PARTS[0]
+    return train if not choose_table(folder).is_file() and choose_table(train).is_file() else folder
 
 
 def list_files(folder: Path) -> tuple[dict[str, Found], list[Path], list[Path]]:
@@ -158,7 +184,7 @@ def add_picture(folder: Path, path: Path, pictures: dict[str, Found]) -> None:
         pictures[name] = Found(name)
 
 
-def read_table(names: Names, table: Path, pictures: dict[str, Found],
+def take_table(names: Names, table: Path, pictures: dict[str, Found],
                remarks: list[tuple[str, dict[str, object]]]) -> list[RowProblem]:
     """Give the pictures the captions of one metadata file -> its rows that could not be used."""
     name = table.relative_to(names.folder).as_posix()

@@ -8,25 +8,25 @@ from collections.abc import Callable, Iterator, Sequence
 import numpy as np
 from PIL import Image
 
+from course_lib.dataset.signals import average, cut, find_subject, measure_contrast
+
 THUMB = 48  # px, width and height at which two pictures are laid over each other
 FINE = 192  # px at which they are then looked at place by place
 MOST_ALIKE = (16, 20)  # bits of phash and dhash by which the two hashes of a pair may differ to be compared
-MOST_DIFFERENCE = 0.12  # of a pair, as `align` counts it, to be one picture
+MOST_DIFFERENCE = 0.2  # of a pair, as `align` counts it, to be looked at place by place
 MOST_MIRRORED = 0.06  # of a pair to be each other's mirror image: round things are nearly that by nature
 # Of a pair at its most different place: copies reach 0.09, changes of a drawn face's expression begin at 0.2.
 MOST_LOCAL = 0.13
 WINDOW = 5  # px of FINE that a place is wide
+GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # shares of the channels in a picture's light
+COLOUR = 0.6  # weight of a difference of colour beside one of light
 GAINS = (0.5, 2.0)  # by which a copy's contrast may differ
 PAIRS = 2**19  # of hashes that are compared at once; they take 8 bytes each, however many pictures there are
 MOST_COMPARED = 12  # pictures that one is compared with, those with the nearest hashes first
 STEPS = 12  # of laying one thumb over another
 LEAST_SHARED = 0.6  # of a thumb's places, for two to be compared
 MOST_MOVED = 0.4  # halves of a thumb
-SUBJECT = 0.6  # of a picture's side: a subject smaller than that, on a plain ground, is looked at alone
-DETAIL = 0.1  # of a picture's contrast; less is ground
 ENLARGED = 0.4  # enlarged pictures: 0.27 to 0.35 of what they lose at a third less; others: 0.55 and more
-
-Box = tuple[float, float, float, float]  # left, top, right, bottom; -1 .. 1 over a picture
 
 
 def find_alike(hashes: Sequence[tuple[int, int, int, int]]) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
@@ -112,10 +112,10 @@ def local_difference(one: Image.Image, other: Image.Image, place: np.ndarray, wh
     first, second = make_thumb(one, size), make_thumb(other, size)
     _, place = align(first, second, place, 4 if whole else STEPS)
     warped, inside, _, _ = warp(second, place)
-    smooth = average(first, WINDOW)
-    contrast = max(float((smooth.max(axis=(0, 1)) - smooth.min(axis=(0, 1))).max()), 16)
-    rest = np.where(inside[..., None], first - match_light(first, warped, inside), 0)
-    most = float(np.abs(average(rest, WINDOW)).max()) / contrast
+    contrast = measure_contrast(first)
+    rest = average(np.where(inside[..., None], first - match_light(first, warped, inside), 0), WINDOW)
+    grey = rest @ GREY  # colours are kept far more roughly by JPEG than light is
+    most = max(float(np.abs(grey).max()), COLOUR * float(np.abs(rest).max())) / contrast
     box = find_subject(first, contrast) if whole and most <= MOST_LOCAL else None
     if box:
         there = tuple(edge * (1 + place[1 + 2 * down]) + place[2 * down] for edge, down in zip(box, (0, 1, 0, 1)))
@@ -132,33 +132,6 @@ def match_light(first: np.ndarray, warped: np.ndarray, inside: np.ndarray) -> np
     both = ((target - means[0]) * (source - means[1]) * shown).sum(axis=0)
     gain = (both / np.maximum((((source - means[1]) ** 2) * shown).sum(axis=0), 1)).clip(*GAINS)
     return ((warped - means[1]) * gain + means[0]).clip(0, 255)
-
-
-def find_subject(values: np.ndarray, contrast: float) -> Box | None:
-    """Return the box of what stands out from a picture's ground, None where that is most of the picture."""
-    size = len(values)
-    stands = np.abs(values - average(values, size // 4 | 1)).max(axis=2) > DETAIL * contrast
-    rows, columns = (np.flatnonzero(stands.any(axis=axis)) for axis in (1, 0))
-    if not len(rows) or max(np.ptp(rows), np.ptp(columns)) > SUBJECT * size:
-        return None
-    edges = [columns[0] - 2, rows[0] - 2, columns[-1] + 3, rows[-1] + 3]
-    return tuple(float(np.clip(2 * edge / size - 1, -1, 1)) for edge in edges)
-
-
-def cut(image: Image.Image, box: Box) -> Image.Image:
-    """Return a part of a picture, at least 8 px wide and high."""
-    sides = [image.width, image.height] * 2
-    left, top, right, bottom = ((edge + 1) / 2 * side for edge, side in zip(box, sides))
-    return image.crop((int(left), int(top), max(int(left) + 8, round(right)), max(int(top) + 8, round(bottom))))
-
-
-def average(values: np.ndarray, window: int) -> np.ndarray:
-    """Return the mean of each place's neighbourhood, window x window px."""
-    half = window // 2
-    padded = np.pad(values, ((half + 1, half), (half + 1, half), (0, 0)), mode="edge").astype(np.float64)
-    sums = padded.cumsum(axis=0).cumsum(axis=1)
-    return (sums[window:, window:] - sums[:-window, window:] - sums[window:, :-window]
-            + sums[:-window, :-window]) / window**2
 
 
 def fit(parts: np.ndarray, target: np.ndarray) -> np.ndarray:

@@ -11,6 +11,12 @@ from PIL import Image, ImageStat
 MEASURED = 512  # px, the shorter edge at which sharpness is measured; a larger picture is made smaller
 WINDOW = 16  # px in which an edge is looked at
 LEAST_CONTRAST = 12  # of 255; weaker edges are noise
+SUBJECT = 0.6  # of a picture's side: a subject smaller than that, on a plain ground, is looked at alone
+SUBJECT_SIZE = 256  # px at which it is looked for
+DETAIL = 0.1  # of a picture's contrast; less is ground
+FAINT = 24  # of 255: a picture's contrast is taken to be that at least
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom; -1 .. 1 over a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,10 +99,50 @@ def blockiness(values: np.ndarray) -> float:
 
 
 def hash_picture(grey: Image.Image) -> tuple[int, int, int, int]:
-    """Return a grey picture's phash and dhash, then those of its mirror image, each of 64 bits."""
+    """Return a grey picture's phash and dhash, then those of its mirror image, each of 64 bits.
+
+    Of a small subject on a plain ground the subject alone counts: the ground would give bits of noise.
+    """
+    small = np.asarray(grey.resize((SUBJECT_SIZE, SUBJECT_SIZE), Image.Resampling.BOX), dtype=np.float32)[..., None]
+    box = find_subject(small, measure_contrast(small))
+    if box:
+        grey = cut(grey, box)
     wide = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
     narrow = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.float32)
     return phash(wide), dhash(narrow), phash(wide[:, ::-1]), dhash(narrow[:, ::-1])
+
+
+def measure_contrast(values: np.ndarray) -> float:
+    """Return the range that a picture's smoothed numbers [height, width, channels] have, in its strongest channel."""
+    smooth = average(values, 5)
+    return max(float((smooth.max(axis=(0, 1)) - smooth.min(axis=(0, 1))).max()), FAINT)
+
+
+def find_subject(values: np.ndarray, contrast: float) -> Box | None:
+    """Return the box of what stands out from a picture's ground, None where that is most of the picture."""
+    size = len(values)
+    stands = np.abs(values - average(values, size // 4 | 1)).max(axis=2) > DETAIL * contrast
+    rows, columns = (np.flatnonzero(stands.any(axis=axis)) for axis in (1, 0))
+    if not len(rows) or max(np.ptp(rows), np.ptp(columns)) > SUBJECT * size:
+        return None
+    edges = [columns[0] - 2, rows[0] - 2, columns[-1] + 3, rows[-1] + 3]
+    return tuple(float(np.clip(2 * edge / size - 1, -1, 1)) for edge in edges)
+
+
+def cut(image: Image.Image, box: Box) -> Image.Image:
+    """Return a part of a picture, at least 8 px wide and high."""
+    sides = [image.width, image.height] * 2
+    left, top, right, bottom = ((edge + 1) / 2 * side for edge, side in zip(box, sides))
+    return image.crop((int(left), int(top), max(int(left) + 8, round(right)), max(int(top) + 8, round(bottom))))
+
+
+def average(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the mean of each place's neighbourhood, window x window px."""
+    half = window // 2
+    padded = np.pad(values, ((half + 1, half), (half + 1, half), (0, 0)), mode="edge").astype(np.float64)
+    sums = padded.cumsum(axis=0).cumsum(axis=1)
+    return (sums[window:, window:] - sums[:-window, window:] - sums[window:, :-window]
+            + sums[:-window, :-window]) / window**2
 
 
 def phash(values: np.ndarray) -> int:

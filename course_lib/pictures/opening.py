@@ -48,10 +48,15 @@ class Unreadable(LessonError):
         if code == "too_many_pixels":
             told = error("picture_too_large", name=name_of(source), pixels=int(value) // 10**6, most=limit // 10**6)
         else:
-            words = text(f"set_{code}", value=value, limit=limit)
-            told = error("picture_unreadable", name=name_of(source), cause=words)
+            told = error("picture_unreadable", name=name_of(source),
+                         cause=text(f"set_{code}", value=value, limit=limit))
         super().__init__(told.what, told.why, told.next_step)
         self.code, self.value, self.limit = code, value, limit
+
+    @property
+    def words(self) -> str:
+        """Say the reason alone."""
+        return text(f"set_{self.code}", value=self.value, limit=self.limit)
 
 
 def open_picture(source: Source) -> Image.Image:

@@ -93,6 +93,8 @@ TEXTS = {
     "make_synthesised": {"zh": "画好 {count} 张，连同说明一起放在 {folder}", "en": "{count} pictures and their captions are in {folder}"},
     "make_augmented": {"zh": "{before} 张变成了 {after} 张（其中 {mirrored} 张做了镜像），放在 {folder}", "en": "{before} pictures have become {after} ({mirrored} of them mirrored), in {folder}"},
     "caption_done": {"zh": "写了 {written} 条说明，失败 {failed} 条；原有的 {kept} 条没有动", "en": "{written} captions written, {failed} failed; {kept} that were there were left as they are"},
+    "caption_fill_in": {"zh": "有 {failed} 张没写成：在 {table} 的 text 一列里自己写（用 Excel 打开也行），或者用 edit_captions 一张一张写，或者换一个 backend。写好以后用 prepare 整理。",
+                        "en": "{failed} could not be written: fill in the column text of {table} yourself (Excel opens it), or write them one by one with edit_captions, or take another backend. After that, prepare makes a set of them."},
     "source_found": {"zh": "{source}：找到 {count} 张；另有 {left_out} 张没有写明许可证，或者许可证不合要求，没有要", "en": "{source}: {count} found; {left_out} more were left out, because they name no licence or another one"},
     "source_brought": {"zh": "下载了 {saved} 张，原来就有 {kept} 张，失败 {failed} 张；作者和许可证写在 {folder} 的 metadata.csv 和 ATTRIBUTION.txt 里",
                        "en": "{saved} downloaded, {kept} were here already, {failed} failed; authors and licences are in metadata.csv and ATTRIBUTION.txt in {folder}"},
@@ -192,6 +194,9 @@ ERRORS = {
     "make_not_empty": {
         "zh": ("{folder} 里已经有别的文件。", "合成和增强只往空文件夹里写，免得盖掉你自己的图。", "换一个新的文件夹名，或者先把里面的文件移走。"),
         "en": ("{folder} already holds other files.", "Synthesis and augmentation write into an empty folder only, so that nothing of yours is overwritten.", "Name a new folder, or move those files away first.")},
+    "make_not_own": {
+        "zh": ("没有动 {folder}。", "里面的 {file} 不是 make_messy 写的，或者后来改过；重做这份数据会把它删掉。", "换一个新的文件夹名，或者先把里面的文件移走。"),
+        "en": ("{folder} was left alone.", "{file} in it was not written by make_messy, or has been changed since; making the set anew would delete it.", "Name a new folder, or move those files away first.")},
     "make_no_blender": {
         "zh": ("没有找到 Blender。", "它不在课程的环境里：它有近 1 GB，要用旧版 numpy，许可证是 GPL-3.0，所以要有自己的环境。",
                "不用它也能合成：engine=\"resvg\"。想试的话，另建一个 Python 3.11 环境，在里面 pip install bpy，再把环境变量 {variable} 设成那个环境的 python。"),
@@ -304,7 +309,4 @@ ERRORS = {
     "source_slow": {
         "zh": ("{site} 要求每次隔 {seconds} 秒，没有抓。", "隔这么久，等于说它不欢迎程序。", "换一个来源，或者写信向网站要。"),
         "en": ("{site} wants {seconds} seconds between requests; nothing was fetched.", "A pause that long says that robots are not welcome.", "Use another source, or write to the site and ask.")},
-    "caption_no_pictures": {
-        "zh": ("{folder} 里没有图片，也没有 metadata.csv。", "编辑器要有图才有东西可写。", "核对文件夹名；先用 prepare 整理，或者先把图片放进去。"),
-        "en": ("{folder} holds neither pictures nor a metadata.csv.", "The editor needs pictures to write about.", "Check the folder's name; make a set with prepare first, or put pictures there.")},
 }

@@ -102,5 +102,5 @@ def open_picture(place: Path) -> tuple[str, Image.Image]:
         if cause.code == "too_many_pixels":
             most = MOST_PIXELS // 10**6
             raise error("train_picture_huge", file=place, pixels=cause.value // 10**6, most=most) from cause
-        raise error("train_picture_broken", file=place, cause=cause.why) from cause
+        raise error("train_picture_broken", file=place, cause=cause.words) from cause
     return opened.sha256, opened.image

@@ -198,7 +198,7 @@ def may_visit(url: str, start: str, rules: Rules) -> bool:
 def bring_all(web: Web, rules: Rules, offered: dict[str, tuple[str, str]], folder: Path, most: int) -> Brought:
     """Fetch the pictures that were found, those on the same site that robots may read; the others are named."""
     known = read_known(folder)
-    rows, brought = dict(known), Brought([], [], [])
+    brought = Brought([], [], [])
     for url, (page, words) in offered.items():
         if url in known:
             brought.kept.append(known[url]["file_name"])
@@ -218,9 +218,8 @@ def bring_all(web: Web, rules: Rules, offered: dict[str, tuple[str, str]], folde
                 break
             continue
         candidate = Candidate("crawler", url, page, clean(words), training=False)
-        rows[url] = make_row(candidate, name, width, height, folder)
         brought.saved.append(name)
-        write_rows(folder, list(rows.values()))
+        write_rows(folder, [make_row(candidate, name, width, height, folder)])
     print(text("source_crawled", saved=len(brought.saved), kept=len(brought.kept), failed=len(brought.problems),
                folder=folder.name))
     return brought
@@ -234,7 +233,5 @@ def open_for_training(folder: str | Path, names: Collection[str], licence: str) 
     if unknown or not licence.strip():
         raise error("make_scene", field="names", value=text("list_comma").join(sorted(unknown)) or repr(licence),
                     allowed=text("list_comma").join(row["file_name"] for row in rows.values()))
-    for row in rows.values():
-        if row["file_name"] in names:
-            row.update(training="yes", licence=clean(licence))
-    write_rows(folder, list(rows.values()))
+    write_rows(folder, [row | {"training": "yes", "licence": clean(licence)} for row in rows.values()
+                        if row["file_name"] in names])

@@ -219,7 +219,6 @@ def download(candidates: Sequence[Candidate], folder: str | Path, *, contact: st
     contact = find_contact(contact)
     folder.mkdir(parents=True, exist_ok=True)
     known = read_known(folder)
-    rows = dict(known)
     brought = Brought([], [], [])
     busy_hosts: set[str] = set()
     with Web(contact, trusted=trusted, pause=pause) as web:
@@ -231,14 +230,13 @@ def download(candidates: Sequence[Candidate], folder: str | Path, *, contact: st
             try:
                 if host in busy_hosts:
                     raise error("source_busy", url=host, status=429)
-                rows[candidate.url] = bring(web, candidate, folder)
+                row = bring(web, candidate, folder)
             except LessonError as problem:
                 busy_hosts |= {host} if isinstance(problem, Busy) else set()
                 brought.problems.append((candidate.url, f"{problem.what} {problem.why}"))
                 continue
-            brought.saved.append(rows[candidate.url]["file_name"])
-            write_rows(folder, list(rows.values()))
-    write_rows(folder, list(rows.values()))
+            brought.saved.append(row["file_name"])
+            write_rows(folder, [row])
     print(text("source_brought", saved=len(brought.saved), kept=len(brought.kept), failed=len(brought.problems),
                folder=folder.name))
     return brought

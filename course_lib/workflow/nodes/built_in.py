@@ -244,7 +244,7 @@ class LoadImage:
         except Unreadable as cause:
             if cause.code == "too_many_pixels":
                 raise error("node_picture_large", name=image, pixels=cause.value // 10**6) from cause
-            raise error("node_picture_broken", name=image, cause=cause.why) from cause
+            raise error("node_picture_broken", name=image, cause=cause.words) from cause
         values = torch.from_numpy(np.asarray(picture).astype(np.float32) / 255)
         return values[None, ..., :3], 1 - values[None, ..., 3]
 
