@@ -110,17 +110,22 @@ def is_boilerplate(caption: str, file: str) -> bool:
     return named or any(pattern.fullmatch(words) for pattern in (CAMERA, FILE_NAME, DIGITS))
 
 
-def judge_repeated(rows: Sequence[Row], default: str | None = None) -> None:
-    """Warn of each caption that an earlier picture has too; dropped pictures and the default caption do not count."""
+def judge_repeated(rows: Sequence[Row], remark: Callable[..., None]) -> None:
+    """Warn of each caption that an earlier picture has too; pictures that are dropped do not count.
+
+    One that more than half of them have was meant for all, as a style's one word is, and is remarked on instead.
+    """
+    judged = [row for row in rows if row.verdict != "drop" and row.caption and "caption_from_folder" not in row.codes]
+    counts = Counter(normalise(row.caption) for row in judged)
+    common = {words for words, count in counts.items() if 2 * count > len(judged) and count > 2}
     first = {}
-    for row in rows:
-        if row.verdict == "drop" or not row.caption or row.caption == default or "caption_from_folder" in row.codes:
-            continue
+    for row in judged:
         words = normalise(row.caption)
-        if words in first:
+        if words in first and words not in common:
             row.add("caption_repeated", "warn", first[words])
-        else:
-            first[words] = row.file
+        elif words not in first and words in common:
+            remark("one_caption", words=row.caption[:80], count=counts[words])
+        first.setdefault(words, row.file)
 
 
 def normalise(caption: str) -> str:

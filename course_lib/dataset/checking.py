@@ -63,10 +63,10 @@ def make_report(folder: Path, judge: Callable[[Path, Sequence[Found], int], Iter
         report.rows.append(row)
     judge_sizes(report.rows)
     judge_duplicates(folder, report.rows)
-    judge_repeated(report.rows, default_caption)
-    judge_trigger(report.rows, trigger_word, lambda key, **values: report.remarks.append((key, values)))
+    judge_repeated(report.rows, report.remark)
+    judge_trigger(report.rows, trigger_word, report.remark)
     if given:
-        report.remarks.append(("default_given", {"count": given}))
+        report.remark("default_given", count=given)
     judge_set(report, captioned)
     return report
 

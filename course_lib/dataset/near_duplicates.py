@@ -21,6 +21,7 @@ WINDOW = 5  # px of FINE that a place is wide
 GREY = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # shares of the channels in a picture's light
 COLOUR = 0.6  # weight of a difference of colour beside one of light
 GAINS = (0.5, 2.0)  # by which a copy's contrast may differ
+LEAST_LIKE = 0.8  # correlation of two pictures' grids, to be compared: copies have that, of icons one pair in a hundred
 PAIRS = 2**19  # of hashes that are compared at once; they take 8 bytes each, however many pictures there are
 MOST_COMPARED = 12  # pictures that one is compared with, those with the nearest hashes first
 STEPS = 12  # of laying one thumb over another
@@ -29,22 +30,29 @@ MOST_MOVED = 0.4  # halves of a thumb
 ENLARGED = 0.4  # enlarged pictures: 0.27 to 0.35 of what they lose at a third less; others: 0.55 and more
 
 
-def find_alike(hashes: Sequence[tuple[int, int, int, int]]) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
+def find_alike(hashes: Sequence[tuple[int, int, int, int]],
+               grids: Sequence[tuple[int, ...]] = ()) -> Iterator[tuple[int, list[tuple[int, bool]]]]:
     """Yield each picture's number and the earlier ones worth comparing with it, nearest first, and whether mirrored.
 
-    `hashes` are those of `signals.Signals`.
+    `hashes` and `grids` are those of `signals.Signals`; either is enough.
     """
     table = np.array(hashes, dtype=np.uint64).reshape(-1, 4)
+    shapes = normalise(grids)
     rows = max(1, PAIRS // max(1, len(table)))
     for start in range(0, len(table), rows):
         block = table[start:start + rows]
         earlier = table[:start + len(block)]
-        found = [choose(block, earlier, mirrored) for mirrored in (False, True)]
+        near = [choose(block, earlier, mirrored) for mirrored in (False, True)]
+        close = [correlate(shapes[start:start + rows], shapes[:start + len(block)], mirrored)
+                 for mirrored in (False, True)]
         for row in range(len(block)):
-            pairs = sorted((distance, other, mirrored) for mirrored in (False, True)
-                           for distance, other in found[mirrored].get(row, ()) if other < start + row)
+            pairs = {}
+            for mirrored in (False, True):
+                for distance, other in (*near[mirrored].get(row, ()), *close[mirrored].get(row, ())):
+                    if other < start + row:
+                        pairs[other, mirrored] = min(distance, pairs.get((other, mirrored), distance))
             if pairs:
-                yield start + row, [(other, mirrored) for _, other, mirrored in pairs]
+                yield start + row, sorted(pairs, key=lambda pair: (pairs[pair], *pair))
 
 
 def choose(block: np.ndarray, earlier: np.ndarray, mirrored: bool) -> dict[int, list[tuple[int, int]]]:
@@ -58,6 +66,26 @@ def choose(block: np.ndarray, earlier: np.ndarray, mirrored: bool) -> dict[int, 
     return near
 
 
+def normalise(grids: Sequence[tuple[int, ...]]) -> np.ndarray:
+    """Return grids as vectors [pictures, 64] of mean 0 and length 1, so that a product of two is their correlation."""
+    values = np.array(grids, dtype=np.float32).reshape(len(grids), -1)
+    values = values - values.mean(axis=1, keepdims=True) if len(grids) else values
+    return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1)
+
+
+def correlate(block: np.ndarray, earlier: np.ndarray, mirrored: bool) -> dict[int, list[tuple[int, int]]]:
+    """Return for the rows of a block which of the earlier grids are like theirs, as `choose` does."""
+    close = {}
+    if not len(block):
+        return close
+    if mirrored:
+        earlier = earlier.reshape(-1, 8, 8)[:, :, ::-1].reshape(-1, 64)
+    likeness = block @ earlier.T
+    for row, other in zip(*(places.tolist() for places in np.nonzero(likeness >= LEAST_LIKE))):
+        close.setdefault(row, []).append((round(128 * (1 - float(likeness[row, other]))), other))
+    return close
+
+
 def same_picture(first: Image.Image, second: Image.Image, most: float = MOST_DIFFERENCE) -> bool:
     """Tell whether two RGB pictures are one, be it stored again, made smaller or darker, or cropped a little.
 
@@ -65,8 +93,13 @@ def same_picture(first: Image.Image, second: Image.Image, most: float = MOST_DIF
     """
     for one, other in ((first, second), (second, first)):
         left, place = align(make_thumb(one), make_thumb(other), np.zeros(4))
-        if left <= most and local_difference(one, other, place) <= MOST_LOCAL:
+        if left > most:
+            continue
+        different = local_difference(one, other, place)
+        if different <= MOST_LOCAL:
             return True
+        if different > 2 * MOST_LOCAL:  # seen from the other side it would be no less
+            return False
     return False
 
 
@@ -110,7 +143,7 @@ def local_difference(one: Image.Image, other: Image.Image, place: np.ndarray, wh
     """
     size = min(FINE, *one.size, *other.size)
     first, second = make_thumb(one, size), make_thumb(other, size)
-    _, place = align(first, second, place, 4 if whole else STEPS)
+    _, place = align(first, second, place, 3 if whole else STEPS // 2)
     warped, inside, _, _ = warp(second, place)
     contrast = measure_contrast(first)
     rest = average(np.where(inside[..., None], first - match_light(first, warped, inside), 0), WINDOW)

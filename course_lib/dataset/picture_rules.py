@@ -114,7 +114,8 @@ def judge_duplicates(folder: Path, rows: Sequence[Row]) -> None:
         return image
 
     groups, mirrored = {}, []
-    for number, alike in find_alike([row.signals.hashes for row in judged]):
+    for number, alike in find_alike([row.signals.hashes for row in judged],
+                                    [row.signals.grid for row in judged]):
         same = find_same(number, alike, picture)
         if same and same[1]:
             mirrored.append((number, same[0]))

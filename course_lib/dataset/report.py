@@ -97,6 +97,10 @@ class Report:
         """Return what holds for the set as a whole, in the learner's language."""
         return [text(f"set_{key}", **values) for key, values in self.remarks]
 
+    def remark(self, key: str, **values: object) -> None:
+        """Add what holds for the set as a whole."""
+        self.remarks.append((key, values))
+
     @property
     def kept(self) -> list[Row]:
         """Return the rows that are not dropped."""

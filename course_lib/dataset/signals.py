@@ -12,7 +12,6 @@ MEASURED = 512  # px, the shorter edge at which sharpness is measured; a larger 
 WINDOW = 16  # px in which an edge is looked at
 LEAST_CONTRAST = 12  # of 255; weaker edges are noise
 SUBJECT = 0.6  # of a picture's side: a subject smaller than that, on a plain ground, is looked at alone
-SUBJECT_SIZE = 256  # px at which it is looked for
 DETAIL = 0.1  # of a picture's contrast; less is ground
 FAINT = 24  # of 255: a picture's contrast is taken to be that at least
 
@@ -32,6 +31,7 @@ class Signals:
     bright: float  # 99 % of the pixels are darker
     spread: float  # standard deviation
     hashes: tuple[int, int, int, int]  # phash, dhash, and both of the mirrored picture
+    grid: tuple[int, ...]  # the grey picture in 8 x 8 numbers, row by row
 
 
 def measure(image: Image.Image) -> Signals:
@@ -46,7 +46,7 @@ def measure(image: Image.Image) -> Signals:
     shades = np.cumsum(grey.histogram())
     return Signals(image.width, image.height, sharpness(np.asarray(small)), repeated_step(values), blockiness(values),
                    float(values.mean()), float(np.searchsorted(shades, 0.99 * values.size)),
-                   max(ImageStat.Stat(image).stddev), hash_picture(grey))
+                   max(ImageStat.Stat(image).stddev), hash_picture(grey), make_grid(grey))
 
 
 def sharpness(values: np.ndarray) -> float:
@@ -99,17 +99,15 @@ def blockiness(values: np.ndarray) -> float:
 
 
 def hash_picture(grey: Image.Image) -> tuple[int, int, int, int]:
-    """Return a grey picture's phash and dhash, then those of its mirror image, each of 64 bits.
-
-    Of a small subject on a plain ground the subject alone counts: the ground would give bits of noise.
-    """
-    small = np.asarray(grey.resize((SUBJECT_SIZE, SUBJECT_SIZE), Image.Resampling.BOX), dtype=np.float32)[..., None]
-    box = find_subject(small, measure_contrast(small))
-    if box:
-        grey = cut(grey, box)
+    """Return a grey picture's phash and dhash, then those of its mirror image, each of 64 bits."""
     wide = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
     narrow = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.float32)
     return phash(wide), dhash(narrow), phash(wide[:, ::-1]), dhash(narrow[:, ::-1])
+
+
+def make_grid(grey: Image.Image) -> tuple[int, ...]:
+    """Return a grey picture in 8 x 8 numbers, row by row: hashes hold only noise where a ground is plain."""
+    return tuple(np.asarray(grey.resize((8, 8), Image.Resampling.BOX)).ravel().tolist())
 
 
 def measure_contrast(values: np.ndarray) -> float:

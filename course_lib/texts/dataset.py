@@ -2,6 +2,18 @@
 
 TEXTS = {
     # check and prepare: {value} is what was measured, {limit} what is asked for
+    "set_help_caption": {"zh": "给文件夹里没有说明的图片写说明（metadata.csv）", "en": "write captions for a folder's pictures that have none (metadata.csv)"},
+    "set_help_check": {"zh": "逐张看一个文件夹，什么也不改", "en": "look at every picture of a folder; nothing is changed"},
+    "set_help_prepare": {"zh": "把一个文件夹整理成 train 能用的数据集", "en": "make a folder into a set that train can use"},
+    "set_help_model": {"zh": "transformers、openai 用的模型", "en": "the model of transformers or openai"},
+    "set_help_table": {"zh": "csv 用的表（file_name,text）", "en": "the table of csv (file_name,text)"},
+    "set_help_trigger": {"zh": "触发词", "en": "the trigger word"},
+    "set_help_again": {"zh": "程序写过的说明重写；人写的不动", "en": "renew captions that a program wrote; a person's stay"},
+    "set_help_csv": {"zh": "把结果写成表格", "en": "write the findings as a table"},
+    "set_help_out": {"zh": "数据集的文件夹，交给 train --dataset_path", "en": "the set's folder, for train --dataset_path"},
+    "set_help_validation": {"zh": "留作验证的比例，0 到 1", "en": "the share that is kept back to validate with, 0 to 1"},
+    "set_help_size": {"zh": "训练用的边长，像素：Tiny Kolors 64，Kolors 1024", "en": "the edge that is trained with, in px: 64 for Tiny Kolors, 1024 for Kolors"},
+    "set_help_default": {"zh": "没有说明的图片都用这一句", "en": "the caption of all pictures that have none"},
     "list_semicolon": {"zh": "；", "en": "; "},
     "set_verdict_keep": {"zh": "保留", "en": "keep"},
     "set_verdict_fix": {"zh": "可修", "en": "fix"},
@@ -59,6 +71,8 @@ TEXTS = {
     "set_caption_garbled": {"zh": "说明里有乱码，原来可能是：{value}", "en": "the caption is garbled; perhaps it was: {value}"},
     "set_caption_huge": {"zh": "说明太大了（{value}），不会是一句说明", "en": "too much for a caption ({value})"},
     "set_default_given": {"zh": "{count} 张没有说明，用了 default_caption。", "en": "{count} pictures had no caption and got the default_caption."},
+    "set_one_caption": {"zh": "{count} 张用的是同一句说明：「{words}」。只学一种画风时可以这样；每张各写各的，以后更听话。",
+                        "en": "{count} pictures have one caption: \"{words}\". For a style alone that will do; a caption for each makes a LoRA that listens better."},
     "set_repeat_folders": {"zh": "{folders}：文件夹名前面的数字是 kohya 的重复次数，不算说明；这里每张只用一次，要多学几遍就增加训练步数。",
                            "en": "{folders}: the number before a folder's name is kohya's count of repeats and no part of the caption; each picture is used once here, and more steps make up for it."},
     "set_data_juicer": {"zh": "{table} 是 Data-Juicer 的格式（图片写在列表里），按文件名找到了图片。", "en": "{table} is in Data-Juicer's form (pictures in lists); the pictures were found by their file names."},
@@ -150,8 +164,8 @@ ERRORS = {
         "zh": ("报告里没有 {file}。", "图片按它在 {folder} 里的路径来叫。", "从 report.rows 里抄一个 file。"),
         "en": ("The report has no {file}.", "A picture goes by its path in {folder}.", "Take a file from report.rows.")},
     "set_no_captions": {
-        "zh": ("{folder} 里一条说明都没有，没有写。", "训练要一张图配一条说明。", "先用 caption_folder 写说明；或者 prepare(..., default_caption=\"二次元\")，所有图片用同一句。"),
-        "en": ("{folder} holds no captions at all; nothing was written.", "Training takes a picture with a caption.", "Write captions with caption_folder first; or prepare(..., default_caption=\"anime\") gives all the same.")},
+        "zh": ("{folder} 里一条说明都没有，没有写。", "训练要一张图配一条说明。", "先写说明：caption_folder(\"{folder}\")，命令行是 python -m course_lib caption {folder}；或者给 prepare 一个 default_caption（命令行 --default_caption），所有图片用同一句。"),
+        "en": ("{folder} holds no captions at all; nothing was written.", "Training takes a picture with a caption.", "Write captions first: caption_folder(\"{folder}\"), or python -m course_lib caption {folder}; or give prepare a default_caption (--default_caption), the same for all.")},
     "set_nothing_left": {
         "zh": ("{folder} 的 {total} 张图片一张也没留下，没有写。", "每一张都有不能用的原因。", "用 check 看原因；训练尺寸 size 是不是写大了？"),
         "en": ("None of the {total} pictures of {folder} is left; nothing was written.", "Each has a reason why it cannot be used.", "Read the reasons with check; is the training size too large?")},
