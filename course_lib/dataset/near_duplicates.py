@@ -68,8 +68,8 @@ def choose(block: np.ndarray, earlier: np.ndarray, mirrored: bool) -> dict[int, 
 
 def normalise(grids: Sequence[tuple[int, ...]]) -> np.ndarray:
     """Return grids as vectors [pictures, 64] of mean 0 and length 1, so that a product of two is their correlation."""
-    values = np.array(grids, dtype=np.float32).reshape(len(grids), -1)
-    values = values - values.mean(axis=1, keepdims=True) if len(grids) else values
+    values = np.array(grids, dtype=np.float32).reshape(-1, 64)
+    values = values - values.mean(axis=1, keepdims=True)
     return values / np.maximum(np.linalg.norm(values, axis=1, keepdims=True), 1)
 
 

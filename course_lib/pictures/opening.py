@@ -31,7 +31,7 @@ LEAST_SIDE = 16  # px
 # The first bytes of the formats above: a file that begins so but cannot be opened is a broken picture.
 BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
 OTHER_KINDS = (("HTML", rb"\s*<(!doctype html|html)"), ("SVG", rb"\s*<(\?xml|svg)"),
-               ("HEIC", rb".{4}ftyp(heic|heix|mif1)"), ("MP4", rb".{4}ftyp"), ("EPS", rb"%!PS|\xc5\xd0\xd3\xc6"),
+               ("HEIC", rb".{4}ftyp(heic|heix|mif1)"), ("MP4", rb".{4}ftyp"),
                ("PDF", rb"%PDF"), ("ZIP", rb"PK\x03\x04"), ("Photoshop", rb"8BPS"))
 ORIENTATION = 0x0112  # the tag of EXIF that says how a picture lies
 TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
@@ -79,26 +79,30 @@ def read_header(source: Source) -> tuple[str, int, int]:
 
 def open_header(source: Source, most: int = MOST_PIXELS, formats: Sequence[str] = FORMATS) -> Image.Image:
     """Open a picture without decoding it; Unreadable for what is none, too large, cut, or fails its checksums."""
-    head = check_bytes(source)
+    head = read_head(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata and large sizes; what matters is checked here
         try:
             image = open_lazily(source, formats)
-            if image.width * image.height <= most and image.format == "PNG":
+            if image.width * image.height > most:
+                raise Unreadable(source, "too_many_pixels", image.width * image.height, most)
+            check_end(source)
+            if image.format == "PNG":
                 image.verify()  # the checksums of its chunks, which decoding does not look at
                 image = open_lazily(source, formats)
+        except Unreadable:
+            raise
         except Image.DecompressionBombError as cause:  # Pillow's own, far higher limit; its words hold the number
             raise Unreadable(source, "too_many_pixels", int(re.search(r"\d+", str(cause))[0]), most) from cause
         except Image.UnidentifiedImageError as cause:
             if head.startswith(BEGINNINGS):
+                check_end(source)
                 raise Unreadable(source, "corrupt", "header") from cause
             raise Unreadable(source, "not_an_image", name_kind(head)) from cause
         except OSError as cause:
             raise Unreadable(source, *name_damage(cause)) from cause
         except Exception as cause:  # Pillow's readers answer broken bytes with errors of a dozen kinds
             raise Unreadable(source, "corrupt", type(cause).__name__) from cause
-    if image.width * image.height > most:
-        raise Unreadable(source, "too_many_pixels", image.width * image.height, most)
     return image
 
 
@@ -124,46 +128,53 @@ def name_damage(cause: Exception) -> tuple[str, str]:
     return ("truncated" if "truncated" in str(cause) else "corrupt"), type(cause).__name__
 
 
-def check_bytes(source: Source) -> bytes:
-    """Return a file's first bytes; Unreadable for one that is empty, no plain file, too large, or cut."""
+def read_head(source: Source) -> bytes:
+    """Return a file's first bytes; Unreadable for one that is empty, no plain file, too large, or a pointer."""
     if isinstance(source, bytes):
-        return look_through(source, source)
-    try:
-        found = source.stat()
-        if not stat.S_ISREG(found.st_mode):
-            raise Unreadable(source, "not_an_image", stat.filemode(found.st_mode)[0])
-        if found.st_size > MOST_BYTES:
-            raise Unreadable(source, "too_many_bytes", found.st_size // 2**20, MOST_BYTES // 2**20)
-        if found.st_size == 0:
-            return look_through(b"", source)
-        with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            return look_through(content, source)
-    except OSError as cause:
-        raise Unreadable(source, "unreadable", cause.strerror or str(cause)) from cause
+        size, head = len(source), source[:64]
+    else:
+        try:
+            found = source.stat()
+            if not stat.S_ISREG(found.st_mode):
+                raise Unreadable(source, "not_an_image", stat.filemode(found.st_mode)[0])
+            with source.open("rb") as file:
+                size, head = found.st_size, file.read(64)
+        except (OSError, ValueError) as cause:
+            raise Unreadable(source, "unreadable", getattr(cause, "strerror", None) or str(cause)) from cause
+    if not size:
+        raise Unreadable(source, "empty_file", 0, 1)
+    if size > MOST_BYTES:
+        raise Unreadable(source, "too_many_bytes", size // 2**20, MOST_BYTES // 2**20)
+    if head.startswith(POINTER):
+        raise Unreadable(source, "lfs_pointer")
+    return head
 
 
 def read_bytes(path: Path) -> bytes:
-    """Return a picture file's content, to be hashed and decoded as one; Unreadable as `check_bytes`."""
-    check_bytes(path)
+    """Return a picture file's content, to be hashed and decoded as one; Unreadable as `read_head`."""
+    read_head(path)
     try:
         return path.read_bytes()
     except OSError as cause:
         raise Unreadable(path, "unreadable", cause.strerror or str(cause)) from cause
 
 
-def look_through(content: bytes | mmap.mmap, source: Source) -> bytes:
-    """Return the first bytes of a file's content, if it seems whole."""
-    if not len(content):
-        raise Unreadable(source, "empty_file", 0, 1)
-    head = content[:64]
-    if head.startswith(POINTER):
-        raise Unreadable(source, "lfs_pointer")
-    # The last scan of a JPEG ends with FF D9, which its own data cannot hold; a PNG ends with IEND.
-    if head[:3] == b"\xff\xd8\xff" and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
-        raise Unreadable(source, "truncated", "FF D9")
-    if head[:4] == b"\x89PNG" and content.rfind(b"IEND") < 0:
-        raise Unreadable(source, "truncated", "IEND")
-    return head
+def check_end(source: Source) -> None:
+    """Answer a file that ends in the middle: a JPEG's last scan ends with FF D9, a PNG with IEND."""
+    if isinstance(source, bytes):
+        end = find_cut(source)
+    else:
+        with source.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            end = find_cut(content)
+    if end:
+        raise Unreadable(source, "truncated", end)
+
+
+def find_cut(content: bytes | mmap.mmap) -> str:
+    """Return what a file's content ought to end with and does not, or ""."""
+    if content[:3] == b"\xff\xd8\xff" and content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
+        return "FF D9"  # which the data of a scan cannot hold
+    return "IEND" if content[:4] == b"\x89PNG" and content.rfind(b"IEND") < 0 else ""
 
 
 def name_kind(head: bytes) -> str:
