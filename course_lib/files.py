@@ -1,4 +1,4 @@
-"""Where the course lies on this disk, and how files are written and told apart."""
+"""Where the course lies on this disk, and its files: read, copied, written whole or not at all."""
 
 import hashlib
 import json
@@ -8,23 +8,8 @@ from contextlib import suppress
 from pathlib import Path, PureWindowsPath
 
 COURSE = Path(__file__).parent.parent
+CAMP = COURSE / "outputs" / "camp"  # where the camp's workflows look for their files
 POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file such that its place holds the old content or the new one, whatever happens; OSError if it cannot."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as writing:
-            writing.write(content)
-            writing.flush()
-            os.fsync(writing.fileno())  # the name must not change before the bytes are on the disk
-        os.replace(part, file)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise
 
 
 def is_inside(path: str) -> bool:
@@ -64,3 +49,19 @@ def sha256(file: Path) -> str:
         while block := content.read(1 << 20):
             digest.update(block)
         return digest.hexdigest()
+
+
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file such that its place holds the old content or the new one, whatever happens; OSError if it cannot."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    part = file.with_name(f"{file.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as writing:
+            writing.write(content)
+            writing.flush()
+            os.fsync(writing.fileno())  # the name must not change before the bytes are on the disk
+        os.replace(part, file)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise

@@ -86,7 +86,7 @@ def forbidden(tree):
 
 
 def private(name):
-    return name.startswith("_") and not name.startswith("__")
+    return name.startswith("_") and not name.endswith("_")  # "_repr_mimebundle_" is Jupyter's, "__name__" Python's
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -171,3 +171,84 @@ def test_no_old_name_is_left(path):
 def test_an_old_name_is_seen():
     assert leads_nowhere("see `course_lib.pipeline`") and leads_nowhere("in course_lib/judge.py")
     assert not leads_nowhere("`course_lib.pictures`, course_lib/start.py and course_lib.sampling.drawing")
+
+
+# ---- faces
+
+FACES = [area for area in AREAS if (PACKAGE / area).is_dir() and area != "texts"]
+LESSONS = sorted((COURSE / "notebooks" / "src").glob("[0-9]*.py"))
+MOST_IMPORTS = 8  # lines that open an area, before a lesson's first exercise
+
+
+def face_of(area):
+    """Return what an area's face names: {name: module}."""
+    call = next(node for node in ast.walk(read(PACKAGE / area / "__init__.py")) if isinstance(node, ast.keyword))
+    return {name: module for module, names in ast.literal_eval(call.value).items() for name in names}
+
+
+def foreign_imports(tree):
+    """Say which imports of a lesson are not from the face of an area."""
+    found = []
+    for module, name in imported(tree):
+        if module.split(".")[0] == "course_lib":
+            area = module.removeprefix("course_lib").strip(".") or name
+            known = face_of(area) if area in FACES else [name] if area in AREAS[:4] else []
+            whole = module == "course_lib" and name in (*FACES, *AREAS[:4])
+            if name not in known and not whole:
+                found.append(f"{module}.{name}")
+    return found
+
+
+@pytest.mark.parametrize("area", FACES)
+def test_a_face_is_lazy_and_names_what_is_there(area):
+    """No module bears the name of a function: the function would hide it."""
+    tree, face = read(PACKAGE / area / "__init__.py"), face_of(area)
+    assert [module for module, _ in imported(tree)] == ["lazy_loader"]
+    for name, module in face.items():
+        assert f"course_lib.{area}.{module}" in MODULES
+        assert f"course_lib.{area}.{name}" not in MODULES
+        assert name in {other for node in read(MODULES[f"course_lib.{area}.{module}"]).body for other in defined(node)}
+
+
+def defined(node):
+    """Return the names that a top-level statement defines."""
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return [node.name]
+    targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+    return [name.id for target in targets for name in ast.walk(target) if isinstance(name, ast.Name)]
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_lessons_import_from_faces(lesson):
+    assert foreign_imports(read(lesson)) == []
+
+
+@pytest.mark.parametrize("lesson", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_opens_few_areas_before_its_first_exercise(lesson):
+    tree = read(lesson)
+    lines = [ast.unparse(node) for node in tree.body if isinstance(node, ast.ImportFrom)
+             and (node.module or "").startswith("course_lib") and "exercises" not in ast.unparse(node)]
+    assert len(set(lines)) <= MOST_IMPORTS
+
+
+def test_faces_name_nothing_that_no_lesson_uses():
+    words = "\n".join(path.read_text(encoding="utf-8") for path in LESSONS)
+    unused = [f"{area}.{name}" for area in FACES for name in face_of(area) if not re.search(rf"\b{name}\b", words)]
+    assert unused == []
+
+
+@pytest.mark.parametrize("code", ["from course_lib.sampling.drawing import draw", "from course_lib import start",
+                                  "from course_lib.pictures import encode_png", "import course_lib.pictures.picture"])
+def test_a_lesson_that_reaches_behind_a_face_is_seen(code):
+    assert foreign_imports(ast.parse(code))
+    assert foreign_imports(ast.parse("from course_lib import machine\nfrom course_lib.pictures import judge")) == []
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["doctor"]], ids=str)
+def test_the_command_line_answers_without_torch(arguments):
+    """Torch alone takes seconds to open."""
+    code = (f"import sys; sys.argv = ['course_lib', *{arguments!r}]\nimport runpy\n"
+            "try:\n    runpy.run_module('course_lib', run_name='__main__')\nexcept SystemExit:\n    pass\n"
+            "sys.exit(', '.join({'torch', 'diffusers', 'transformers', 'matplotlib'} & set(sys.modules)) or 0)")
+    ran = subprocess.run([sys.executable, "-c", code], cwd=COURSE, capture_output=True, text=True)
+    assert ran.stderr == "" and ran.returncode == 0

@@ -15,16 +15,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 from course_lib.comfyui.answers import ask, ask_json, explain_failure, explain_refusal, parse
-from course_lib.comfyui.installing import find, install, link
 from course_lib.comfyui.line import Line
-from course_lib.comfyui.server import Server, ask_version, find_running, start, stop
+from course_lib.comfyui.server import Server, ask_version, find_running
 from course_lib.comfyui.view import View, choose_view, open_picture, tell
 from course_lib.messages import LessonError, error, text
 from course_lib.pictures.picture import Picture
 from course_lib.workflow.explaining import clean, dig, list_errors, name_node
 from course_lib.workflow.graph import Workflow, read
-
-__all__ = ["ComfyPicture", "find", "install", "interrupt", "link", "queue", "start", "stop"]
 
 MOST_FILE = 64 * 2**20  # bytes of one picture
 MOST_PICTURES = 128

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from PIL import Image, ImageDraw
 
-from course_lib.dataset.caption_rules import MOST_TOKENS, TINY, open_tokenizer
+from course_lib.dataset.caption_rules import MOST_TOKENS, open_tokenizer
 from course_lib.dataset.report import COLOURS, VERDICTS, Report, Row
+from course_lib.hub.repository import TINY
 from course_lib.messages import text
 from course_lib.pictures.picture import Picture
 from course_lib.pictures.picture_files import Unreadable, open_picture

@@ -8,25 +8,14 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
-from course_lib.dataset.caption_rules import TINY, judge_caption, judge_repeated, judge_trigger, open_tokenizer
-from course_lib.dataset.captions.writing import caption, caption_folder
-from course_lib.dataset.charts import contact_sheet, show_captions, show_classes, show_sizes
+from course_lib.dataset.caption_rules import judge_caption, judge_repeated, judge_trigger, open_tokenizer
 from course_lib.dataset.cluster import judge_scaled
-from course_lib.dataset.collecting.crawler import crawl
-from course_lib.dataset.collecting.sources import download, search
-from course_lib.dataset.example_sets import make_messy
-from course_lib.dataset.folder import Found, RowProblem, read_folder
-from course_lib.dataset.making.augmentation import augment
-from course_lib.dataset.making.synthesis import synthesise
+from course_lib.dataset.folder import Found, read_folder
 from course_lib.dataset.picture_rules import judge_duplicates, judge_files, judge_sizes
-from course_lib.dataset.report import Reason, Report, Row
-from course_lib.dataset.splitting import split
+from course_lib.dataset.report import Report, Row
 from course_lib.dataset.writing import write_set
+from course_lib.hub.repository import TINY
 from course_lib.messages import error
-
-__all__ = ["Reason", "Report", "Row", "RowProblem", "augment", "caption", "caption_folder", "check", "contact_sheet",
-           "crawl", "download", "make_messy", "prepare", "scale_out", "search", "show_captions", "show_classes",
-           "show_sizes", "split", "synthesise"]
 
 SIZE = 64  # px: what Tiny Kolors trains with; the full Kolors trains with 1024
 FEW, VERY_FEW = 15, 5  # pictures of a set; customary for a style's LoRA, not proven

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from course_lib.files import copy_whole, sha256, write_json
+from course_lib.files import CAMP, copy_whole, sha256, write_json
 from course_lib.hub import client, failures, progress, repository
 from course_lib.hub.manifest import check_folder
-from course_lib.hub.repository import CAMP, CAMP_FILES, TINY, Listed, Repo, cache_folder, choose, find_repo, fits, takes
+from course_lib.hub.repository import CAMP_FILES, TINY, Listed, Repo, cache_folder, choose, find_repo, fits, takes
 from course_lib.messages import error, text
 
 RECORD = ".course_record.json"  # what was fetched into a folder; with a dot in front, where no listed file can come

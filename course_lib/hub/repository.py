@@ -51,7 +51,6 @@ CODE = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".py")  # run when op
 
 # The camp's data repositories: pattern -> the place, inside the camp's folder, where its workflows look for the file.
 # The file names are those of learners' notes; what else the repositories hold could not be confirmed offline.
-CAMP = COURSE / "outputs" / "camp"
 CAMP_FILES = {
     "datasets/maochase/kolors_test_comfyui": {
         "*kolors_example.json": ".", "*kolors_with_lora_example.json": ".",

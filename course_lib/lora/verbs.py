@@ -27,10 +27,8 @@ from course_lib.lora.adapters import (
     read_layers,
     read_strengths,
 )
-from course_lib.lora.conversion import convert as convert
 from course_lib.lora.conversion import require_alpha, write_lora
 from course_lib.lora.files import check_alpha, join_range, read_lora
-from course_lib.lora.inspection import inspect as inspect
 from course_lib.lora.matching import match_layers, read_base
 from course_lib.lora.names import list_layers
 from course_lib.messages import error, text

@@ -1,5 +1,6 @@
 """What this machine has, and which lessons run on it; the only module that asks torch for a GPU."""
 
+import ctypes
 import os
 import platform
 import shutil
@@ -111,15 +112,31 @@ def count_used(folder: Path) -> int:
 
 def find_gpu() -> Gpu | None:
     """Return the first CUDA GPU, or None; its free memory is what no program uses at this moment."""
-    if find_version("torch") is None:
+    if not may_have_gpu(find_version("torch")):
         return None
-    import torch  # here, because it may be missing
+    import torch  # here, because it may be missing, and takes seconds
 
     if not torch.cuda.is_available():
         return None
     free, total = torch.cuda.mem_get_info(0)
     capability = torch.cuda.get_device_capability(0)
     return Gpu(torch.cuda.get_device_name(0), total, free, capability, runs_on(capability, torch.cuda.get_arch_list()))
+
+
+def may_have_gpu(torch: str | None) -> bool:
+    """Say whether a torch of this version could see a GPU here; only then is it worth its seconds to ask it."""
+    if torch is None or "+cpu" in torch:
+        return False
+    return "rocm" in torch or has_driver()
+
+
+def has_driver() -> bool:
+    """Say whether NVIDIA's driver is here, by the library of it that torch opens too."""
+    try:
+        ctypes.CDLL("nvcuda.dll" if os.name == "nt" else "libcuda.so.1")
+    except OSError:
+        return False
+    return True
 
 
 def runs_on(capability: tuple[int, int], architectures: list[str]) -> bool:

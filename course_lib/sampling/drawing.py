@@ -24,8 +24,9 @@ from course_lib.pictures.picture import Picture, shorten
 from course_lib.sampling.guidance import build_denoiser, build_guided
 from course_lib.sampling.metadata import write_chunks
 from course_lib.sampling.noise import start_noise, step_noise
-from course_lib.sampling.samplers import SAMPLERS, check_names, make_sigmas, model_sigmas
+from course_lib.sampling.samplers import SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_settings
+from course_lib.sampling.sigmas import make_sigmas, model_sigmas
 from course_lib.sampling.step import Callback
 
 MOST_PLACES = 2**15  # latent places in one batch: 128 pictures of Tiny Kolors, 2 of Kolors at 1024 px

@@ -7,11 +7,8 @@ from torch import Tensor
 
 from course_lib.messages import error
 from course_lib.sampling import multistep, one_step, stochastic
-from course_lib.sampling.sigmas import SCHEDULERS, make_sigmas, model_sigmas
-from course_lib.sampling.step import Cancelled, Denoise, Step
-
-__all__ = ["SAMPLERS", "SCHEDULERS", "STOCHASTIC", "Cancelled", "Step", "check_names", "count_looks",
-           "gaussian_denoiser", "gaussian_solution", "make_sigmas", "model_sigmas"]
+from course_lib.sampling.sigmas import SCHEDULERS
+from course_lib.sampling.step import Denoise
 
 SAMPLERS: dict[str, Callable[..., Tensor]] = {
     "euler": one_step.euler,

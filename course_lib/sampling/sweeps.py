@@ -16,8 +16,9 @@ from course_lib.pictures import emoji, figures, measures, wording
 from course_lib.pictures.classifier import load_judge, to_tensor
 from course_lib.pictures.figures import describe_value
 from course_lib.pictures.picture import Picture, shorten
-from course_lib.sampling.samplers import Step, count_looks
+from course_lib.sampling.samplers import count_looks
 from course_lib.sampling.settings import MOST_SEED
+from course_lib.sampling.step import Step
 from course_lib.sampling.trials import Trial, draw_trials
 
 WHOLE, DECIMAL = ("seed", "steps"), ("cfg", "denoise", "lora_strength")

@@ -10,8 +10,8 @@ from PIL import Image
 from course_lib.model.latents import encode_picture
 from course_lib.pictures.picture import Picture
 from course_lib.sampling.drawing import generate
-from course_lib.sampling.samplers import Step
 from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.step import Step
 
 SETTINGS = tuple(field.name for field in fields(SamplerSettings))
 CHANGE_NOTHING = ("control_after_generate",)  # decides about the next seed, not about this picture
@@ -82,9 +82,9 @@ def write_code(trial: Trial) -> str:
         arguments.append(f"negative_prompt={trial.negative_prompt!r}")
     if trial.source is not None:
         arguments.append("latent=encode_picture(pipe, source)")
-    names = "generate" if trial.source is None else "encode_picture, generate"
-    lines = [f"from course_lib.sampling.drawing import {names}",
-             "from course_lib.sampling.settings import SamplerSettings", ""]
+    lines = ["from course_lib.sampling import SamplerSettings, generate", ""]
+    if trial.source is not None:
+        lines.insert(0, "from course_lib.model import encode_picture")
     if trial.lora_strength is not None:
         lines += ["loras = pipe.get_list_adapters()[\"unet\"]",
                   f"pipe.set_adapters(loras, [{trial.lora_strength!r}] * len(loras))"]

@@ -80,7 +80,8 @@ def run(options: argparse.Namespace) -> None:
     """Train as the flags say, and write the files."""
     config = read_config(options)
     check_paths(options)
-    from course_lib.training.loop import fit, read_set  # from here on with torch
+    from course_lib.training.examples import read_set
+    from course_lib.training.loop import fit  # from here on with torch
     from course_lib.training.processes import Processes
 
     first = Processes().first  # before the model is loaded: each process gets a GPU of its own
@@ -151,6 +152,6 @@ def gather_parts(options: argparse.Namespace, folder: Path) -> Path:
 
 def write_lightning(path: Path, output_path: Path, epoch: int, step: int) -> Path:
     """Write the camp's file beside the LoRA, under the name that Lightning gives it in this epoch after these steps."""
-    from course_lib.lora.verbs import convert
+    from course_lib.lora.conversion import convert
 
     return convert(path, output_path / LIGHTNING.format(epoch=epoch, step=step), to="diffsynth")

@@ -62,7 +62,7 @@ class TrainSet:
     made: int = 0
 
 
-def prepare(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig, *, cache: Path | None,
+def encode_set(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig, *, cache: Path | None,
             say: Say = print) -> TrainSet:
     """Read a data set and compute what the training needs of it, then free the encoders; LessonError for bad data."""
     rows, held, prior = read_set(Path(dataset_path), config)

@@ -18,11 +18,9 @@ from course_lib.messages import error, text
 from course_lib.model.parts import first_line
 from course_lib.pictures.picture import Picture
 from course_lib.training.cache import CACHE
-from course_lib.training.config import TrainConfig as TrainConfig
-from course_lib.training.config import check_config, rate_factor, tiny_config
-from course_lib.training.examples import Order, Say, prepare
-from course_lib.training.examples import read_set as read_set
-from course_lib.training.loss import draw_batch, make_generator, noise_loss
+from course_lib.training.config import TrainConfig, check_config, rate_factor, tiny_config
+from course_lib.training.examples import Order, Say, encode_set
+from course_lib.training.loss import make_generator, noise_batch, noise_loss
 from course_lib.training.processes import Processes
 from course_lib.training.report import StepRecord
 from course_lib.training.run import Run
@@ -98,7 +96,7 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
         raise error("train_name_wrong", name=name)
     try:
         with processes.first_alone():
-            data = prepare(pipe, dataset_path, config, cache=cache and Path(cache), say=say)
+            data = encode_set(pipe, dataset_path, config, cache=cache and Path(cache), say=say)
         run = Run(pipe, data, config, processes, output_path and Path(output_path).expanduser(), name, say)
         try:
             if resume:
@@ -126,7 +124,7 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
             for order, share, examples in zip(orders, shares, (data.examples, data.prior)):
                 generator = make_generator(config.seed, number, share)
                 chosen = [examples[each] for each in order.batch(number)]
-                batch = draw_batch(pipe, chosen, data.empty, config, generator)
+                batch = noise_batch(pipe, chosen, data.empty, config, generator)
                 with run.autocast():
                     loss, wrong = noise_loss(run.unet, batch, run.alphas_bar, config)
                 run.scaler.scale(share * loss / parts).backward()

@@ -35,7 +35,7 @@ def make_generator(*parts: object) -> torch.Generator:
     return torch.Generator().manual_seed(int.from_bytes(digest[:8], "big") % 2**63)
 
 
-def draw_batch(pipe: KolorsPipeline, examples: Sequence[Example], empty: Encoded, config: TrainConfig,
+def noise_batch(pipe: KolorsPipeline, examples: Sequence[Example], empty: Encoded, config: TrainConfig,
                generator: torch.Generator) -> Batch:
     """Draw for each example a variant, noise and a noise level, and leave out some captions, as the settings say."""
     count, train_steps = len(examples), pipe.scheduler.config.num_train_timesteps

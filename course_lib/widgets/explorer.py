@@ -19,8 +19,9 @@ from course_lib.messages import LessonError, text
 from course_lib.model.latents import decode, preview
 from course_lib.pictures.figures import draw_steps
 from course_lib.pictures.picture import Picture, encode_png
-from course_lib.sampling.samplers import Cancelled, Step, check_names, count_looks
+from course_lib.sampling.samplers import check_names, count_looks
 from course_lib.sampling.settings import SamplerSettings, check_settings, next_seed
+from course_lib.sampling.step import Cancelled, Step
 from course_lib.sampling.sweeps import PARAMETERS
 from course_lib.sampling.trials import Trial, draw_trial, list_changes, list_loras
 from course_lib.widgets.controls import Controls

@@ -9,7 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 
 from diffusers import KolorsPipeline
 
-from course_lib.sampling.samplers import Cancelled
+from course_lib.sampling.step import Cancelled
 
 Job = Callable[[KolorsPipeline, Callable[[], bool]], None]
 

@@ -1,7 +1,10 @@
 """Workflows of ComfyUI: read, drawn, and run node by node."""
 
-from course_lib.workflow.drawing import Drawing, draw
-from course_lib.workflow.graph import Workflow, read
-from course_lib.workflow.running import Cache, run
+import lazy_loader
 
-__all__ = ["Cache", "Drawing", "Workflow", "draw", "read", "run"]
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "drawing": ["draw"],
+    "graph": ["read"],
+    "nodes.built_in": ["VAEDecode"],
+    "running": ["Cache", "run"],
+})

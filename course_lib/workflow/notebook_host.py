@@ -9,8 +9,7 @@ from diffusers import KolorsPipeline
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from course_lib.files import COURSE
-from course_lib.hub.repository import CAMP
+from course_lib.files import CAMP, COURSE
 from course_lib.messages import error
 from course_lib.model.latents import preview
 from course_lib.model.loading import load

@@ -13,11 +13,11 @@
 #
 # The model is still Tiny Kolors, so no GPU is needed, and ComfyUI need not be installed first.
 # %% lang="zh"
-from course_lib.messages import set_language
+from course_lib.messages import LessonError, set_language
 
 set_language("zh")
 # %% lang="en"
-from course_lib.messages import set_language
+from course_lib.messages import LessonError, set_language
 
 set_language("en")
 # %% [markdown] lang="zh"
@@ -29,9 +29,8 @@ set_language("en")
 #
 # The first is code; one line will do:
 # %%
-from course_lib.sampling.drawing import generate
-from course_lib.model.loading import load
-from course_lib.sampling.settings import SamplerSettings
+from course_lib.model import load
+from course_lib.sampling import SamplerSettings, generate
 
 pipe = load("tiny")
 by_code = generate(pipe, "一只瓢虫，蓝色背景", SamplerSettings(seed=0, steps=25, cfg=5.0))
@@ -45,8 +44,8 @@ by_code
 #
 # The third is to lay the process out as a graph. `read` opens a workflow file, `draw` draws it as it looks on ComfyUI's canvas:
 # %%
-from course_lib.files import COURSE
-from course_lib.workflow import draw, read
+from course_lib.files import CAMP, COURSE
+from course_lib.workflow import Cache, VAEDecode, draw, read, run
 
 WORKFLOWS = COURSE / "data" / "workflows"
 core = read(WORKFLOWS / "core_text_to_image.json")
@@ -60,10 +59,7 @@ draw(core)
 #
 # `run` runs them in their order. Is the picture the one that the code drew?
 # %%
-from course_lib.pictures.measures import distance
-from course_lib.pictures.picture import Picture, show_sheet
-from course_lib.workflow import run
-from course_lib.workflow.running import Cache
+from course_lib.pictures import Picture, distance, show_sheet
 
 cache = Cache()
 results = run(core, cache=cache)
@@ -146,8 +142,7 @@ show_sheet([Picture(image, f"{number + 1}") for number, image in enumerate(camp_
 # The second workflow has a LoRA node more. It looks for the file that the camp's training script left, `epoch=0-step=500.ckpt`. Let us make such a file first: take the small "line art" LoRA that
 # comes with the course (lesson 4 teaches how to train it), write it in the camp's format, and put it where the workflow looks.
 # %%
-from course_lib.hub.repository import CAMP
-from course_lib.lora.verbs import convert
+from course_lib.lora import convert
 
 with_lora = read(WORKFLOWS / "kolors_with_lora_example.json")
 wanted = with_lora.nodes["16"].widgets["lora_path"]
@@ -213,8 +208,6 @@ print(f"{distance(picture, other):.3f}")
 # %% [markdown] lang="en"
 # **Debugging**: where something is wrong, you are told which node, which input, and what was expected. Three things broken on purpose:
 # %%
-from course_lib.messages import LessonError
-
 def try_it(node, name, value):
     broken = core.to_api()
     broken[node]["inputs"][name] = value
@@ -233,8 +226,6 @@ try_it("8", "samples", ["6", 0])
 # **Openness**: a node is just a Python class that says what it takes, what it gives, and how. This is all of `VAEDecode`:
 # %%
 import inspect
-
-from course_lib.workflow.nodes.built_in import VAEDecode
 
 print(inspect.getsource(VAEDecode))
 # %% [markdown] lang="zh"
@@ -289,13 +280,13 @@ show_sheet([Picture(image, f"{number + 1}") for number, image in enumerate(run(m
 # **Why not the camp's public tunnel?** Anyone who has that link can open it, run any node on your machine, and read and write files. The course goes through Jupyter's own proxy (`/proxy/PORT/`), which
 # asks for a login; and where a platform's gateway does not let that through, `queue` draws from the notebook just the same.
 # %% tags=["nbval-ignore-output"]
-from course_lib.comfyui import client
+from course_lib import comfyui
 
 server = None
 try:
-    place = client.find()
-    client.link(place)
-    server = client.start(place)
+    place = comfyui.find()
+    comfyui.link(place)
+    server = comfyui.start(place)
 except LessonError as problem:
     print(problem.what)
     print(problem.next_step)
@@ -303,9 +294,9 @@ except LessonError as problem:
 if server is None:
     print("ComfyUI: -")
 else:
-    real = client.queue(camp, server=server)
+    real = comfyui.queue(camp, server=server)
     print([f"{distance(one.image, ours):.3f}" for one, ours in zip(real, camp_results.pictures)])
-    client.stop()
+    comfyui.stop()
 # %% [markdown] lang="zh"
 # ## 练习
 #
@@ -315,15 +306,15 @@ else:
 #
 # **Exercise 1**　Change one value of the workflow so that it draws a panda on yellow.
 # %%
-from course_lib.exercises import answers
+from course_lib import exercises
 
 exercise = read(WORKFLOWS / "core_text_to_image.json")
 exercise.nodes["6"].widgets["text"] = "一只瓢虫，蓝色背景"
-my_answer = answers.check_shows(Picture(run(exercise, cache=cache).pictures[0], ""), "panda", "yellow")
+my_answer = exercises.check_shows(Picture(run(exercise, cache=cache).pictures[0], ""), "panda", "yellow")
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
 exercise.nodes["6"].widgets["text"] = "一只熊猫，黄色背景"
-my_answer = answers.check_shows(Picture(run(exercise, cache=cache).pictures[0], ""), "panda", "yellow")
+my_answer = exercises.check_shows(Picture(run(exercise, cache=cache).pictures[0], ""), "panda", "yellow")
 # %% [markdown] lang="zh"
 # **练习 2**　只改 KSampler 的 `denoise`，有几个节点要重新跑？先猜，再运行。
 # %% [markdown] lang="en"
@@ -332,10 +323,10 @@ my_answer = answers.check_shows(Picture(run(exercise, cache=cache).pictures[0], 
 my_count = 7
 exercise.nodes["3"].widgets["denoise"] = 0.9
 ran_again = sum(not node.cached for node in run(exercise, cache=cache).values())
-my_answer = answers.check_number(my_count, ran_again)
+my_answer = exercises.check_number(my_count, ran_again)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = answers.check_number(3, ran_again)
+my_answer = exercises.check_number(3, ran_again)
 # %% [markdown] lang="zh"
 # **练习 3**　这个工作流坏了：解码器的输入接错了线。看错误说了什么，把它接对。
 # %% [markdown] lang="en"
@@ -343,8 +334,8 @@ my_answer = answers.check_number(3, ran_again)
 # %%
 broken = copy.deepcopy(mine)
 broken["6"]["inputs"]["samples"] = ["4", 1]
-my_repair = answers.check_runs(broken)
+my_repair = exercises.check_runs(broken)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
 broken["6"]["inputs"]["samples"] = ["5", 0]
-my_repair = answers.check_runs(broken)
+my_repair = exercises.check_runs(broken)

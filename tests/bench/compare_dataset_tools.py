@@ -18,8 +18,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from course_lib.dataset.checking import make_messy, synthesise
+from course_lib.dataset.example_sets import make_messy
 from course_lib.dataset.folder import read_folder
+from course_lib.dataset.making.synthesis import synthesise
 
 COURSE = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("dataset_tools.py")

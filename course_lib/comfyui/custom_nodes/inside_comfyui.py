@@ -18,7 +18,7 @@ from diffusers import KolorsPipeline
 from server import PromptServer
 
 from course_lib.comfyui.custom_nodes.comfy_model import WEARS, build_model, wear
-from course_lib.hub.repository import CAMP
+from course_lib.files import CAMP
 from course_lib.messages import text
 from course_lib.model.latents import preview
 from course_lib.model.loading import load

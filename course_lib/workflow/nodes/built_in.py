@@ -15,8 +15,9 @@ from torch import Tensor
 from course_lib.messages import error
 from course_lib.pictures.opening import MOST_DRAWN, Unreadable, decode, turn_upright
 from course_lib.sampling.drawing import sample
-from course_lib.sampling.samplers import SAMPLERS, SCHEDULERS, check_names
+from course_lib.sampling.samplers import SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_settings
+from course_lib.sampling.sigmas import SCHEDULERS
 from course_lib.workflow.nodes.host import here, is_file
 from course_lib.workflow.nodes.kolors import NODE_CLASS_MAPPINGS as KOLORS_NODES
 from course_lib.workflow.nodes.kolors import stamp

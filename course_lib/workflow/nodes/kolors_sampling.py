@@ -23,8 +23,7 @@ from torch import Tensor
 from course_lib.model.text import Encoded
 from course_lib.sampling.drawing import MOST_PLACES
 from course_lib.sampling.guidance import build_guided
-from course_lib.sampling.samplers import model_sigmas
-from course_lib.sampling.sigmas import to_sigma
+from course_lib.sampling.sigmas import model_sigmas, to_sigma
 from course_lib.sampling.step import Callback, Step, report
 
 # The names of the node, each with its class of diffusers and what is changed in the model's scheduler config.
