@@ -4,7 +4,7 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "captions.editor": ["edit_captions"],
-    "captions.writing": ["caption", "caption_folder"],
+    "captions.writing": ["caption"],
     "charts": ["contact_sheet", "show_captions", "show_sizes"],
     "checking": ["check", "prepare"],
     "collecting.crawler": ["crawl", "open_for_training"],
