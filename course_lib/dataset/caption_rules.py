@@ -22,7 +22,7 @@ SHARED = 0.6  # of the captions that begin with one word, for it to seem a trigg
 
 # A tag is HTML's only if its name is; <sks> and <cat-toy> are words that a training teaches. "<lora:name:0.8>" is how
 # web pages for drawing name a LoRA.
-TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:\s[^<>]{0,500})?)>|<!--.{0,2000}?-->|<!doctype[^<>]{0,200}>"
+TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:[\s/][^<>]{0,500})?)>|<!--.{0,2000}?-->|<!doctype[^<>]{0,200}>"
                  r"|<(?:lora|lyco|hypernet):[^<>]{1,200}>", re.DOTALL | re.IGNORECASE)
 NEED_NO_END = frozenset({
     "br", "hr", "wbr", "img", "p", "li", "td", "th", "tr", "dt", "dd", "input", "link", "meta", "option", "source"})

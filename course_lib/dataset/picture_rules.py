@@ -27,7 +27,8 @@ CHUNK = 64  # pictures in work at once
 KEPT = 64  # pictures in memory while they are compared
 LOOKED_AT = 768  # px, the longer side at which they are
 ROUGH, BLOCKS = 50, 1.8  # of a JPEG's quality, and of blockiness: of two copies, one beyond these is the worse
-ENLARGED_FROM = 1.2  # times the pixels of a copy, for a picture to be suspected of having been enlarged
+DRAWN = 0.5  # of a picture's pixels that are as the one beside them; in a drawing so clean, fewer mean a JPEG's noise
+ENLARGED_FROM = 1.5  # times the pixels of a copy, for a picture to be suspected of having been enlarged
 
 
 def judge_files(folder: Path, pictures: Sequence[Found], size: int) -> Iterator[Row]:
@@ -148,7 +149,9 @@ def keep_best(folder: Path, judged: Sequence[Row], groups: Mapping[int, int]) ->
 
 
 def rank(row: Row) -> tuple[object, ...]:
-    """Return what orders pictures from good to less good: no JPEG's blocks, large, sharp, without loss, of contrast."""
-    blocks = "jpeg_artefacts" in row.codes or row.quality < ROUGH or row.signals.blockiness > BLOCKS
-    return (blocks, -row.width * row.height, -round(5 * row.signals.sharpness), row.format in LOSSY,
-            -round(row.signals.spread), len(row.file), row.file)
+    """Return what orders pictures from good to less good: no JPEG's blocks, large, sharp, clean, of contrast."""
+    signals = row.signals
+    blocks = "jpeg_artefacts" in row.codes or row.quality < ROUGH or signals.blockiness > BLOCKS
+    drawn = -round(20 * signals.flat) if signals.flat > DRAWN else 0
+    return (blocks, -row.width * row.height, -round(5 * signals.sharpness), drawn, row.format in LOSSY,
+            -round(signals.spread), len(row.file), row.file)

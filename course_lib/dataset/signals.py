@@ -31,6 +31,7 @@ class Signals:
     bright: float  # 99 % of the pixels are darker
     spread: float  # standard deviation
     hashes: tuple[int, int, int, int]  # phash, dhash, and both of the mirrored picture
+    flat: float  # share of pixels that are as the one to their right
     grid: tuple[int, ...]  # the grey picture in 8 x 8 numbers, row by row
 
 
@@ -46,7 +47,8 @@ def measure(image: Image.Image) -> Signals:
     shades = np.cumsum(grey.histogram())
     return Signals(image.width, image.height, sharpness(np.asarray(small)), repeated_step(values), blockiness(values),
                    float(values.mean()), float(np.searchsorted(shades, 0.99 * values.size)),
-                   max(ImageStat.Stat(image).stddev), hash_picture(grey), make_grid(grey))
+                   max(ImageStat.Stat(image).stddev), hash_picture(grey),
+                   float((values[:, 1:] == values[:, :-1]).mean()) if image.width > 1 else 1.0, make_grid(grey))
 
 
 def sharpness(values: np.ndarray) -> float:

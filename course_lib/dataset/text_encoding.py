@@ -2,8 +2,8 @@
 
 Captions are short, and a few bytes look right in several encodings. So each candidate decodes them, a model of its
 language's letters says how likely the result is (letters count one by one), and the next best must be far less likely.
-Of 340 short captions in fifteen encodings this reads 95 of 100 right and doubts those that it reads wrong; the usual
-library (charset-normalizer) reads 70 of 100 right and does not say which.
+Of 430 short captions in 22 encodings, each alone, this reads 412 right and doubts all but one of the others (and 35 of
+the right ones); of 335 of them charset-normalizer, made for longer texts, reads 262 right and does not say which.
 """
 
 import codecs
@@ -15,7 +15,8 @@ from functools import cache
 
 SURE = 5.0  # natural logarithm of how much likelier the best reading has to be than the next
 ODD = math.log(1e-7)  # of a letter that a language does not use
-MOST_ODD = 0.1  # share of odd letters above which a text is none at all
+MOST_ODD = 0.3  # share of odd letters, of those that are no ASCII, above which a text is none at all
+PLAIN = 4  # ASCII letters that count for each other letter
 READ = 4000  # bytes that are looked at to choose; the models need some dozens
 MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF32_LE, "utf-32"), (codecs.BOM_UTF32_BE, "utf-32"),
          (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))  # utf-32 first: its mark begins as utf-16's
@@ -54,8 +55,8 @@ def decode_alone(content: bytes, neighbours: Counter[str] | None = None) -> Deco
     for mark, encoding in MARKS:
         if content.startswith(mark):
             text = content.decode(encoding, "replace")
-            return Decoded(text.removeprefix("\ufeff"), "utf-8" if mark == codecs.BOM_UTF8 else encoding,
-                           "\ufffd" not in text)
+            whole = text.count("\ufffd") == content.decode(encoding, "ignore").count("\ufffd")  # none was put in here
+            return Decoded(text.removeprefix("\ufeff"), "utf-8" if mark == codecs.BOM_UTF8 else encoding, whole)
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError:
@@ -63,6 +64,10 @@ def decode_alone(content: bytes, neighbours: Counter[str] | None = None) -> Deco
     if any(letter < " " and letter not in LINES for letter in text):  # as in UTF-16 of plain letters
         found = choose(content, neighbours or Counter())
         return found if found.encoding.startswith("utf-16") else Decoded(text, sure="\0" not in text)
+    if not text.isascii() and max(text) < "\u0800":  # two bytes each: two hanzi of GBK can be that by chance
+        found = choose(content, neighbours or Counter())
+        if found.sure:
+            return found
     return Decoded(text)
 
 
@@ -73,16 +78,19 @@ def choose(content: bytes, neighbours: Counter[str]) -> Decoded:
     for encoding, (share, letters) in models().items():
         text = try_decode(content, encoding)
         if text is not None:
-            likely = math.log((share + neighbours[encoding]) / (1 + total))
-            shown = text[:READ]
-            found.append((likely + sum(letters.get(letter, ODD) for letter in shown),
-                          sum(letter not in letters for letter in shown) / max(1, len(shown)), text, encoding))
+            wide = [letter for letter in text[:READ] if not letter.isascii()]
+            plain = min(PLAIN * len(wide), len(text) - len(wide))  # a table's file names say little of its captions
+            likely = (math.log((share + neighbours[encoding]) / (1 + total)) + plain * letters["a"]
+                      + sum(letters.get(letter, ODD) for letter in wide))
+            odd = sum(letter not in letters for letter in wide) / max(1, len(wide))
+            found.append((likely, odd, text, encoding))
     found.sort(reverse=True, key=lambda each: each[0])
-    if not found or found[0][1] > MOST_ODD:
+    if not found or found[0][1] > MOST_ODD or len(set(content)) == 1:
         return Decoded("", "", False)
     likely, odd, text, encoding = found[0]
     others = [each[0] for each in found if each[2] != text]  # the same text by another name is no doubt
-    return Decoded(text, encoding, odd == 0 and (not others or likely - others[0] > SURE))
+    sure = odd == 0 and "\ufffd" not in text and (not others or likely - others[0] > SURE)
+    return Decoded(text, encoding, sure)
 
 
 def try_decode(content: bytes, encoding: str) -> str | None:

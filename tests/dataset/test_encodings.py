@@ -39,9 +39,9 @@ def test_a_caption_alone_is_read_right_or_doubted(language, encoding):
     for content, words in encode(language, encoding):
         read = decode(content)
         found[read.text == words, read.sure] += 1
-    # of two letters in UTF-16 without a mark some are UTF-8 as well; nothing else may be taken for certain and wrong
-    assert found[False, True] <= (encoding == "utf-16-le" and language in ("zh", "tw"))
-    assert found[True, True] + found[True, False] >= 0.88 * sum(found.values())
+    assert found[False, True] == 0
+    share = 0.6 if language == "pl" else 0.88  # two letters of Poland are one of Korea
+    assert found[True, True] + found[True, False] >= share * sum(found.values())
 
 
 @pytest.mark.parametrize("language, encoding", PAIRS)
@@ -49,14 +49,25 @@ def test_a_folder_of_captions_helps_each_of_them(language, encoding):
     pairs = encode(language, encoding)
     read = decode_all([content for content, _ in pairs])
     right = sum(one.text == words for one, (_, words) in zip(read, pairs))
-    assert right >= len(pairs) - 1
-    assert sum(one.sure for one in read) >= 0.7 * len(pairs)
+    assert right >= len(pairs) - (2 if language == "pl" else 1)
+    assert sum(one.sure for one in read) >= 0.6 * len(pairs)
 
 
 @pytest.mark.parametrize("words", ["一只猫", "a cat", "café", "แมว", "🐱", "", "\u3000", "naïve “style” – été", "狗🐕"])
 def test_utf8_is_never_doubted(words):
     assert decode(words.encode()).text == decode(words.encode("utf-8-sig")).text == words
     assert decode(words.encode()).sure and decode(words.encode()).plain
+
+
+@pytest.mark.parametrize("language", CAPTIONS)
+def test_no_caption_and_no_word_in_utf8_is_taken_for_something_else(language):
+    for words in {part for caption in CAPTIONS[language] for part in (caption, *caption.split())}:
+        assert decode(words.encode()).text == words and decode(words.encode()).plain, words
+
+
+def test_utf8_that_was_cut_within_a_letter_is_doubted():
+    read = decode("一只猫坐在窗台上".encode()[:-1])
+    assert read.text == "一只猫坐在窗台\ufffd" and not read.sure
 
 
 def test_the_files_of_one_folder_in_three_encodings(tmp_path):
