@@ -27,7 +27,6 @@ ENDINGS = {name: SUFFIXES[name][0] for name in FORMATS}  # what a file of a kind
 MOST_PIXELS = 50_000_000  # 150 MB as RGB; a small file may claim far more and fill the memory
 MOST_DRAWN = 2**26  # pixels of a picture that a model drew, 8192 x 8192
 MOST_BYTES = 2**28  # of a file
-LEAST_SIDE = 16  # px
 # The first bytes of the formats above: a file that begins so but cannot be opened is a broken picture.
 BEGINNINGS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"RIFF")
 OTHER_KINDS = (("HTML", rb"\s*<(!doctype html|html)"), ("SVG", rb"\s*<(\?xml|svg)"),

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from test_encodings import make_set
 
-from course_lib.__main__ import main
+from course_lib.commands import main
 from course_lib.dataset.captions.editor import edit_captions
 from course_lib.dataset.captions.writing import caption_folder
 from course_lib.dataset.checking import check, prepare
@@ -135,7 +135,7 @@ def test_a_folder_that_is_not_there_is_answered(tmp_path, monkeypatch, capsys, a
 
 
 def test_the_help_of_the_commands_opens_without_the_heavy_parts():
-    code = ("import sys; from course_lib.__main__ import build_parser; build_parser().format_help(); "
+    code = ("import sys; from course_lib.commands import build_parser; build_parser().format_help(); "
             "print([name for name in ('sentencepiece', 'resvg_py') if name in sys.modules])")
     done = subprocess.run([sys.executable, "-c", code], cwd=COURSE, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
