@@ -7,6 +7,7 @@ scaling_factor); an empty one is zero.
 import math
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import groupby
 from numbers import Integral
 
@@ -16,11 +17,11 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.messages import error, text
-from course_lib.noise import start_noise, step_noise
+from course_lib.noise import start_noise, step_noise, tell_noise
 from course_lib.pipeline import Picture, check_text, find_unknown_words, shorten
 from course_lib.prompts import LENGTH, Encoded, encode_text, join_texts, pad_texts
 from course_lib.sampler_step import Callback
-from course_lib.samplers import SAMPLERS, check_names, make_sigmas, model_sigmas
+from course_lib.samplers import CFG_PP, SAMPLERS, check_names, make_sigmas, model_sigmas
 from course_lib.settings import SamplerSettings, check_settings
 from course_lib.sigmas import to_timestep
 from course_lib.unet_steps import prepare_unet
@@ -55,7 +56,7 @@ def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequ
         images = to_images(pipe, sample(pipe, texts, batch, latent, callback))
         seconds = (time.perf_counter() - started) / len(rows)
         for row, one, image in zip(rows, batch, images):
-            caption = "\n".join([describe(prompt, one, image), *notes])
+            caption = "\n".join([describe(prompt, one, image), *notes, *tell_noise(one.sampler_name)])
             pictures[row] = Picture(image, caption, seconds, one, prompt, negative_prompt)
     return pictures if several else pictures[0]
 
@@ -93,10 +94,13 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
     full = sigmas[0] > model[-1] or math.isclose(sigmas[0], model[-1], rel_tol=1e-5)
     noise = start_noise(seeds, shape) if noise is None else noise
     x = latent + ((1 + sigmas[0] ** 2).sqrt() if full else sigmas[0]) * noise.to(latent.device)
-    added = step_noise(batch[0].sampler_name, seeds, shape, float(model[-1]))
-    return SAMPLERS[batch[0].sampler_name](
-        build_denoiser(pipe, texts, [float(one.cfg) for one in batch], model, size), x, sigmas,
-        noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device), callback=callback)
+    name, cfgs = batch[0].sampler_name, [float(one.cfg) for one in batch]
+    added = step_noise(name, seeds, shape, sigmas, float(model[-1]))
+    build = build_denoiser
+    if name in CFG_PP:  # as in ComfyUI, where one of them alone takes the guided picture for the unguided at cfg 1
+        build = partial(build_both, always=name != "cfgpp_ud10_ab")
+    return SAMPLERS[name](build(pipe, texts, cfgs, model, size), x, sigmas, callback=callback,
+                          noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device))
 
 
 def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequence[float], model: Tensor,
@@ -105,22 +109,33 @@ def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequenc
 
     Both texts go through the UNet in one batch; a picture with cfg 1 needs only the first. size: (height, width) in px.
     """
+    see_both = build_both(pipe, texts, cfgs, model, size)
+    return lambda x, sigma: see_both(x, sigma)[0]
+
+
+def build_both(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequence[float], model: Tensor,
+               size: tuple[int, int], *, always: bool = False) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return see(x, sigma) -> x0 as `build_denoiser`'s, and x0 by texts[1] alone, which the CFG++ samplers need.
+
+    A picture with cfg 1 takes the one for the other, unless they are `always` two.
+    """
     device = place_of(pipe.unet)[0]
-    guided = [row for row, cfg in enumerate(cfgs) if not math.isclose(cfg, 1.0)]
+    guided = [row for row, cfg in enumerate(cfgs) if always or not math.isclose(cfg, 1.0)]
     rows = torch.tensor(guided, dtype=torch.long, device=device)
     factors = torch.tensor([cfgs[row] for row in guided], device=device).view(-1, 1, 1, 1)
     see_noise = build_predictor(pipe, [texts[0]] * len(cfgs) + [texts[1]] * len(guided), size)
 
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+    def see(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         scaled = x / (1 + sigma ** 2).sqrt()
         noise = see_noise(torch.cat([scaled, scaled[rows]]), to_timestep(sigma, model))
         x0 = x - sigma * noise[:len(x)]
+        unguided = x0.clone()
         if guided:
-            x0_negative = x[rows] - sigma * noise[len(x):]
-            x0[rows] = x0_negative + factors * (x0[rows] - x0_negative)
-        return x0
+            unguided[rows] = x[rows] - sigma * noise[len(x):]
+            x0[rows] = unguided[rows] + factors * (x0[rows] - unguided[rows])
+        return x0, unguided
 
-    return denoise
+    return see
 
 
 def build_predictor(pipe: KolorsPipeline, texts: Sequence[Encoded],

@@ -30,6 +30,7 @@ from course_lib.comfy_nodes.parts import (
 )
 from course_lib.generate import sample
 from course_lib.messages import error
+from course_lib.noise import tell_noise
 from course_lib.samplers import SAMPLERS, SCHEDULERS, check_names
 from course_lib.settings import MOST_SEED, SamplerSettings, check_settings
 from course_lib.workflow_host import inside
@@ -199,6 +200,8 @@ class KSampler:
         check_settings(settings, pipe.scheduler.config.num_train_timesteps)
         check_names(sampler_name, scheduler)
         tell_prompt(pipe, positive[0][1]["prompt"])
+        for note in tell_noise(sampler_name):
+            here().note(note)
         latents = fit_empty(pipe, latent_image["samples"])
         texts, scale = [one[0][1]["encoded"] for one in (positive, negative)], pipe.vae.config.scaling_factor
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(seed))  # as ComfyUI draws it
