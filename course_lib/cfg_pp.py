@@ -39,8 +39,8 @@ def euler_cfg_pp(denoise, x, sigmas, *, noise=None, callback=None):
 def dpmpp_2s_ancestral_cfg_pp(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_noise=1.0):
     """Do as `dpmpp_2s_ancestral` with CFG++, as ComfyUI has it: pictures come out a little flatter than they should.
 
-    The end of a step begins at x + (denoised - unguided) with the unguided of the second look, the denoised of the first.
-    With both of the first look, and a prompt that changes nothing, this would be `dpmpp_2s_ancestral`.
+    The end of a step begins at x + (denoised - unguided) with the denoised of the first look and the unguided of the
+    second. With both of the first look, and a prompt that changes nothing, this would be `dpmpp_2s_ancestral`.
     """
     for i in range(len(sigmas) - 1):
         denoised, unguided = predict_both(denoise, x, sigmas, i, callback)
@@ -109,8 +109,8 @@ def gradient_estimation_cfg_pp(denoise, x, sigmas, *, noise=None, callback=None,
 def cfgpp_ud10_ab(denoise, x, sigmas, *, noise=None, callback=None):
     """Mix `euler_cfg_pp` with a quarter of Adams-Bashforth 2, and end where the last two denoised point at sigma 0.
 
-    An experiment of ComfyUI's (August 2026), in no paper: ud10 is the tenth by which the unguided slope looks ahead. That
-    tenth is of the noise itself, however short the step, so more steps do not lead to the exact solution.
+    An experiment of ComfyUI's (August 2026), in no paper: ud10 is the tenth by which the unguided slope looks ahead.
+    That tenth is of the noise itself, however short the step, so more steps do not lead to the exact solution.
     """
     before = None
     for i in range(len(sigmas) - 1):

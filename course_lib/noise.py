@@ -5,6 +5,7 @@ samplers is ComfyUI's where the package torchsde is installed, and else one of t
 """
 
 import importlib.util
+import warnings
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
@@ -72,7 +73,9 @@ def tree_noise(seeds: Sequence[int], shape: Sequence[int], sigmas: Tensor) -> No
 
     def noise(sigma: Tensor, sigma_next: Tensor) -> Tensor:
         start, end = sigma.cpu(), sigma_next.cpu()
-        ways = torch.stack([tree(end, start) for tree in grow()])
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Should have")  # that the ends differ from 1.924677 by their rounding
+            ways = torch.stack([tree(end, start) for tree in grow()])
         return -ways / (start - end).sqrt()  # the way down, against a tree's direction
 
     return noise
