@@ -22,7 +22,7 @@ test: tools  ## 运行全部测试 / run every test
 	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lessons: tools  ## 由 notebooks/src 生成两种语言的课 / build both editions of the lessons from notebooks/src
-	$(VENV_PYTHON) -m course_lib.lessons build
+	$(VENV_PYTHON) -m notebooks.tools build
 
 bench: install  ## 测量画图和训练的时间 / measure how long pictures and training steps take
 	$(VENV_PYTHON) tests/bench/bench_draw.py

@@ -1,4 +1,4 @@
-"""Draw one scene with Blender, run by course_lib.synthesis in a Python that has `bpy` (GPL-3.0):
+"""Draw one scene with Blender, run by course_lib.dataset in a Python that has `bpy` (GPL-3.0):
 
     python blender_scene.py plan.json drawn.png
 

@@ -1,6 +1,7 @@
 """Draw the course's pictures again: 64 subjects x 4 styles -> data/emoji/<style>/<subject>.png and subjects.json.
 
-The vector sources of three styles are kept beside them, data/emoji/svg/<style>/<subject>.svg, for course_lib.synthesis.
+The vector sources of three styles are kept beside them, data/emoji/svg/<style>/<subject>.svg, for
+course_lib.dataset.
 
     python data/make_emoji.py            # needs npm (downloads five packages, 135 MB unpacked) and pip install resvg-py
 

@@ -12,7 +12,7 @@ import pytest
 from nbval.plugin import IPyNbCell
 from PIL import Image
 
-from course_lib.lesson_rules import stored_problems
+from notebooks.tools.rules import stored_problems
 
 MEAN_DIFFERENCE = 2  # of 255, over all pixels: another CPU rounds differently
 FAR_OFF = 24  # of 255: a pixel that a person sees to be different

@@ -17,6 +17,6 @@ def speak_chinese():
 
 @pytest.fixture(scope="session")
 def pipe():
-    from course_lib.pipeline import load
+    from course_lib.model.loading import load
 
     return load("tiny")

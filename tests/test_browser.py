@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_lib.generate import generate
-from course_lib.measure import distance
 from course_lib.messages import set_language, text
-from course_lib.settings import SamplerSettings
+from course_lib.pictures.measures import distance
+from course_lib.sampling.drawing import generate
+from course_lib.sampling.settings import SamplerSettings
 
 COURSE = Path(__file__).parent.parent
 LESSONS = {"zh": COURSE / "notebooks" / "03_sampler_parameters.ipynb",

@@ -5,9 +5,9 @@ import io
 import pytest
 from PIL import Image
 
-from course_lib import caption_editor
-from course_lib.caption_editor import edit_captions
-from course_lib.caption_table import read_table, write_table
+from course_lib.dataset.captions import editor as captions_editor
+from course_lib.dataset.captions.editor import edit_captions
+from course_lib.dataset.table import read_table, write_table
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
 
 
@@ -188,4 +188,4 @@ def test_it_speaks_the_learners_language(folder, language):
     assert {text(key) for key in ("caption_before", "caption_next", "caption_save", "caption_blank")} <= shown
     assert text("caption_keys") in editor.hint.value
     assert editor._repr_mimebundle_()["application/vnd.jupyter.widget-view+json"]  # what a cell shows
-    assert max(Image.open(io.BytesIO(editor.image.value)).size) <= caption_editor.SHOWN
+    assert max(Image.open(io.BytesIO(editor.image.value)).size) <= captions_editor.SHOWN

@@ -10,10 +10,12 @@ import torch
 from loopback_sources import Reply, Several, answer_chat, serve
 from PIL import Image
 
-from course_lib import caption_backends, synthesis, web
-from course_lib.caption_backends import read_name
-from course_lib.caption_table import read_table, write_table
-from course_lib.captions import add_trigger, caption, caption_folder
+from course_lib.dataset.captions import backends
+from course_lib.dataset.captions.backends import read_name
+from course_lib.dataset.captions.writing import add_trigger, caption, caption_folder
+from course_lib.dataset.collecting import web
+from course_lib.dataset.making import synthesis
+from course_lib.dataset.table import read_table, write_table
 from course_lib.messages import LessonError
 
 
@@ -197,8 +199,8 @@ def tiny_vision_model(tmp_path_factory):
 
 
 def test_a_vision_model_of_the_qwen_kind_answers(tmp_path, pictures, tiny_vision_model, monkeypatch):
-    monkeypatch.setattr(caption_backends, "MOST_TOKENS", 8)
-    backend = caption_backends.TransformersBackend(tiny_vision_model, temperature=5.0)
+    monkeypatch.setattr(backends, "MOST_TOKENS", 8)
+    backend = backends.TransformersBackend(tiny_vision_model, temperature=5.0)
     options = {"backend": backend, "cache": tmp_path / "cache"}
     found = caption(pictures, "说一说", **options)
     assert found[0].text and found[1].error and found[0].model == str(tiny_vision_model)

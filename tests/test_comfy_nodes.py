@@ -12,16 +12,17 @@ import pytest
 import torch
 from diffusers import KolorsImg2ImgPipeline, KolorsPipeline
 
-from course_lib.comfy_nodes import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS, parts
-from course_lib.comfy_nodes.host import Host, here, surrounded
-from course_lib.comfy_nodes.kolors_sampling import KOLORS_SCHEDULERS, Asked, draw_latents, make_solver
-from course_lib.comfy_nodes.prompt_syntax import read_prompts
-from course_lib.lora import add_lora, save_lora
-from course_lib.lora_adapters import list_names
+from course_lib.lora.adapters import list_names
+from course_lib.lora.verbs import add_lora, save_lora
 from course_lib.messages import LessonError
-from course_lib.pipeline import load
-from course_lib.prompts import encode_text
-from course_lib.samplers import Cancelled
+from course_lib.model.loading import load
+from course_lib.model.text import encode_text
+from course_lib.sampling.step import Cancelled
+from course_lib.workflow.nodes import wires
+from course_lib.workflow.nodes.host import Host, here, surrounded
+from course_lib.workflow.nodes.kolors import NODE_CLASS_MAPPINGS, NODE_DISPLAY_NAME_MAPPINGS
+from course_lib.workflow.nodes.kolors_sampling import KOLORS_SCHEDULERS, Asked, draw_latents, make_solver
+from course_lib.workflow.nodes.prompt_syntax import read_prompts
 
 COURSE = Path(__file__).parent.parent
 PROMPT = "一只瓢虫，蓝色背景"
@@ -132,7 +133,7 @@ def test_a_batch_begins_with_the_picture_alone(pipe, monkeypatch):
     assert both.shape == (2, 4, 16, 16) and torch.allclose(both[:1], alone, atol=1e-3)
     assert any("一只熊猫" in note for note in notes)
     steps = []
-    monkeypatch.setattr("course_lib.comfy_nodes.kolors_sampling.MOST_PLACES", 256)  # one picture at a time
+    monkeypatch.setattr("course_lib.workflow.nodes.kolors_sampling.MOST_PLACES", 256)  # one picture at a time
     parted, _ = nodes_draw(pipe, f"{PROMPT} | 一只熊猫", callback=lambda step: steps.append((step.index, step.steps)))
     assert torch.allclose(parted, both, atol=1e-3) and steps == [(index, 6) for index in range(6)]
 
@@ -182,13 +183,13 @@ def test_a_new_lora_file_of_the_same_name_is_a_change(pipe, lora):
                                           ((256, 256), (256, 256)), ((2048, 320), (128, 20))])
 def test_sizes_of_kolors_shrink_for_the_tiny_model(pipe, asked, drawn):
     with surrounded(Notes(pipe)) as host:
-        assert parts.fit_size(pipe, *asked) == drawn
+        assert wires.fit_size(pipe, *asked) == drawn
     assert bool(host.notes) == (asked != drawn)
 
 
 def test_a_size_too_small_when_shrunk_is_told(pipe):
     with surrounded(Notes(pipe)), pytest.raises(LessonError):
-        parts.fit_size(pipe, 2048, 64)
+        wires.fit_size(pipe, 2048, 64)
 
 
 def test_an_unknown_subject_is_drawn_and_told(pipe):
@@ -200,14 +201,14 @@ def test_numbers_that_are_none_are_told(pipe):
     samples = torch.zeros(1, 4, 16, 16)
     samples[0, 0, 0, 0] = math.nan
     with pytest.raises(LessonError):
-        parts.CourseVae(pipe).decode(samples)
+        wires.CourseVae(pipe).decode(samples)
     with pytest.raises(LessonError):
         nodes_draw(pipe, latent={"samples": samples}, denoise_strength=0.5)
 
 
 def test_the_vae_goes_there_and_back(pipe):
     drawn, _ = nodes_draw(pipe, steps=6)
-    vae = parts.CourseVae(pipe)
+    vae = wires.CourseVae(pipe)
     image = vae.decode(drawn)
     assert image.shape == (1, 64, 64, 3) and image.min() >= 0 and image.max() <= 1
     assert (vae.decode(vae.encode(image)) - image).abs().mean() < 0.05
@@ -240,13 +241,13 @@ def test_the_folder_is_found_through_a_link_by_its_real_place(tmp_path):
     """ComfyUI loads the file by its path under another name; without ComfyUI's own modules the last import fails."""
     (tmp_path / "custom_nodes").mkdir()
     link = tmp_path / "custom_nodes" / "kolors-course"
-    link.symlink_to(COURSE / "course_lib" / "comfy_nodes", target_is_directory=True)
+    link.symlink_to(COURSE / "course_lib" / "comfyui" / "custom_nodes", target_is_directory=True)
     code = ("import importlib.util, sys; spec = importlib.util.spec_from_file_location('linked', sys.argv[1]);"
             "module = importlib.util.module_from_spec(spec); sys.modules['linked'] = module;"
             "spec.loader.exec_module(module)")
     ran = subprocess.run([sys.executable, "-c", code, str(link / "__init__.py")], cwd=tmp_path, capture_output=True,
                          text=True, env={"PATH": "", "OMP_NUM_THREADS": "1"})
-    assert "course_lib/comfy_nodes/inside_comfyui.py" in ran.stderr and "No module named 'comfy" in ran.stderr
+    assert "course_lib/comfyui/custom_nodes/inside_comfyui.py" in ran.stderr and "No module named 'comfy" in ran.stderr
 
 
 def test_comfyuis_modules_are_asked_for_in_two_files_only():

@@ -23,12 +23,13 @@ from loopback_comfyui import RECORDED, make_folder, running
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from course_lib import comfyui, comfyui_answers, comfyui_install, comfyui_link, comfyui_server
-from course_lib.comfyui_answers import explain_refusal
-from course_lib.comfyui_view import Widgets, open_picture, tell
+from course_lib.comfyui import answers, client, installing, page_link
+from course_lib.comfyui import server as comfyui_server
+from course_lib.comfyui.answers import explain_refusal
+from course_lib.comfyui.view import Widgets, open_picture, tell
 from course_lib.messages import LessonError, error, set_language
 from course_lib.texts import ERRORS
-from course_lib.workflow_graph import read
+from course_lib.workflow.graph import read
 
 COURSE = Path(__file__).parent.parent
 PLAIN, SLOW = (RECORDED["runs"][name]["prompt"] for name in ("plain", "interrupted"))
@@ -61,7 +62,7 @@ def folder(tmp_path):
 
 
 def test_a_picture_comes_with_both_chunks(stand, tmp_path, capsys):
-    picture, = comfyui.queue(PLAIN, server=stand.port)
+    picture, = client.queue(PLAIN, server=stand.port)
     assert picture.image.size == (32, 32) and picture.image.getpixel((3, 3)) == (7, 127, 127)
     assert "SaveImage" in picture.caption and picture.seconds > 0
     saved = picture.save(tmp_path / "new" / "x.png")
@@ -74,7 +75,7 @@ def read_text(path, key):
 
 
 def test_what_is_posted(stand):
-    comfyui.queue(PLAIN, server=stand.port, show=False)
+    client.queue(PLAIN, server=stand.port, show=False)
     (number, prompt_id, prompt, extra, _), = [entry["prompt"] for entry in stand.history.values()]
     assert loopback_comfyui.plain(prompt) == PLAIN and len(prompt_id) == 36
     page = extra["extra_pnginfo"]["workflow"]
@@ -83,8 +84,8 @@ def test_what_is_posted(stand):
 
 
 def test_the_same_prompt_again_is_cached_and_answered_from_the_history(stand):
-    first = comfyui.queue(PLAIN, server=stand.port, show=False)
-    again = comfyui.queue(PLAIN, server=stand.port, show=False)
+    first = client.queue(PLAIN, server=stand.port, show=False)
+    again = client.queue(PLAIN, server=stand.port, show=False)
     assert first[0].content == again[0].content
     assert any(each[0] == "execution_cached" and each[1]["nodes"] == ["1", "2"]
                for each in list(stand.history.values())[-1]["status"]["messages"])
@@ -99,7 +100,7 @@ def test_every_form_of_a_workflow_runs(stand, tmp_path, form):
     chunks.add_text("workflow", json.dumps(page))
     Image.new("RGB", (8, 8)).save(tmp_path / "x.png", pnginfo=chunks)
     forms["png"] = tmp_path / "x.png"
-    assert len(comfyui.queue(forms[form], server=stand.port, show=False)) == 1
+    assert len(client.queue(forms[form], server=stand.port, show=False)) == 1
 
 
 def test_widgets_show_node_bar_and_preview():
@@ -123,18 +124,18 @@ def test_widgets_show_node_bar_and_preview():
 
 def test_a_failing_node_is_named(stand):
     with pytest.raises(LessonError) as problem:
-        comfyui.queue(RECORDED["runs"]["failing"]["prompt"], server=stand.port, show=False)
+        client.queue(RECORDED["runs"]["failing"]["prompt"], server=stand.port, show=False)
     assert "节点 1（TrialPaint）" in problem.value.what
     assert "FileNotFoundError" in problem.value.why and "lora.safetensors" in problem.value.why
 
 
 def test_a_black_picture_is_told(stand, capsys):
-    comfyui.queue(RECORDED["runs"]["nan"]["prompt"], server=stand.port, show=False)
+    client.queue(RECORDED["runs"]["nan"]["prompt"], server=stand.port, show=False)
     assert "NaN" in capsys.readouterr().out
 
 
 def test_what_is_left_out_is_told(stand, capsys):
-    assert comfyui.queue(RECORDED["partly"]["prompt"], server=stand.port, show=False)
+    assert client.queue(RECORDED["partly"]["prompt"], server=stand.port, show=False)
     said = capsys.readouterr().out
     assert "节点 4（SaveImage）" in said and "images" in said
 
@@ -172,7 +173,7 @@ def test_each_recorded_refusal_names_node_and_input(name, language):
                                   "no_output", "no_such_picture"])
 def test_a_refused_workflow_is_a_lesson_error(stand, name):
     with pytest.raises(LessonError) as problem:
-        comfyui.queue(RECORDED["refused"][name]["prompt"], server=stand.port, show=False)
+        client.queue(RECORDED["refused"][name]["prompt"], server=stand.port, show=False)
     assert all(word in str(problem.value) for word in EXPECTED[name])
 
 
@@ -187,9 +188,9 @@ def test_answers_that_could_be_anything_do_not_break_the_explanation():
 
 
 def test_interruption(stand):
-    threading.Timer(0.7, comfyui.interrupt, [stand.port]).start()
+    threading.Timer(0.7, client.interrupt, [stand.port]).start()
     with pytest.raises(LessonError) as problem:
-        comfyui.queue(SLOW, server=stand.port, show=False)
+        client.queue(SLOW, server=stand.port, show=False)
     assert told("comfy_interrupted", problem) and "TrialPaint" in problem.value.why
 
 
@@ -197,61 +198,61 @@ def test_the_stop_button_breaks_off_the_run_itself(stand):
     main = threading.main_thread().ident
     threading.Timer(0.7, signal.pthread_kill, [main, signal.SIGINT]).start()
     with pytest.raises(KeyboardInterrupt):
-        comfyui.queue(SLOW, server=stand.port, show=False)
+        client.queue(SLOW, server=stand.port, show=False)
     assert [path for method, path, _ in stand.requests if method == "POST"][1:] == ["/queue", "/interrupt"]
 
 
 def test_a_run_that_takes_too_long_is_broken_off(stand):
     with pytest.raises(LessonError) as problem:
-        comfyui.queue(SLOW, server=stand.port, show=False, seconds=0.5)
+        client.queue(SLOW, server=stand.port, show=False, seconds=0.5)
     assert told("comfy_too_long", problem) and stand.interrupted.is_set()
 
 
 @pytest.mark.parametrize("at", [0, 6, 15])
 def test_a_websocket_cut_in_the_middle_costs_nothing(at):
     with running(cut=at, pace=0.05) as stand:
-        assert len(comfyui.queue(PLAIN, server=stand.port, show=False)) == 1
+        assert len(client.queue(PLAIN, server=stand.port, show=False)) == 1
         assert stand.connects == 2
 
 
 def test_without_any_websocket_the_history_is_asked():
     with running(refuse=range(99)) as stand:
-        assert len(comfyui.queue(PLAIN, server=stand.port, show=False)) == 1
+        assert len(client.queue(PLAIN, server=stand.port, show=False)) == 1
         assert stand.connects > 1
 
 
 def test_a_websocket_that_says_nothing_costs_nothing():
     with running(mute=True) as stand:
-        assert len(comfyui.queue(PLAIN, server=stand.port, show=False)) == 1
+        assert len(client.queue(PLAIN, server=stand.port, show=False)) == 1
 
 
 def test_too_large_a_message_on_the_websocket_is_no_reason_to_fail():
     with running(flood=20 * 2**20) as stand:
-        assert len(comfyui.queue(PLAIN, server=stand.port, show=False)) == 1
+        assert len(client.queue(PLAIN, server=stand.port, show=False)) == 1
         assert stand.connects > 1
 
 
 def test_a_run_that_the_server_forgot():
     with running(forget=True) as stand, pytest.raises(LessonError) as problem:
-        comfyui.queue(PLAIN, server=stand.port, show=False)
+        client.queue(PLAIN, server=stand.port, show=False)
     assert told("comfy_lost", problem)
 
 
 def test_a_server_gone_in_the_middle(stand):
     threading.Timer(0.7, stand.stop).start()
     with pytest.raises(LessonError) as problem:
-        comfyui.queue(SLOW, server=stand.port, show=False)
+        client.queue(SLOW, server=stand.port, show=False)
     assert told("comfy_gone", problem)
 
 
 def test_a_process_that_dies_in_the_middle_shows_its_last_lines(folder, monkeypatch):
     monkeypatch.setenv("LOOPBACK_FAULTS", json.dumps({"die": 8}))
-    server = comfyui.start(folder, free_port())
+    server = comfyui_server.start(folder, free_port())
     with pytest.raises(LessonError) as problem:
-        comfyui.queue(PLAIN, server=server, show=False)
+        client.queue(PLAIN, server=server, show=False)
     assert told("comfy_gone", problem) and "Checkpoint files" in problem.value.why
     with pytest.raises(LessonError) as problem:
-        comfyui.queue(PLAIN, server=server, show=False)
+        client.queue(PLAIN, server=server, show=False)
     assert told("comfy_not_running", problem)
 
 
@@ -261,7 +262,7 @@ def test_a_process_that_dies_in_the_middle_shows_its_last_lines(folder, monkeypa
 def test_junk_answers(path, content):
     with running(junk=path, content=content, pace=0.2 if path == "/queue" else 0.005) as stand, \
             pytest.raises(LessonError) as problem:
-        comfyui.queue(SLOW if path == "/queue" else PLAIN, server=stand.port, show=False, seconds=20)
+        client.queue(SLOW if path == "/queue" else PLAIN, server=stand.port, show=False, seconds=20)
     assert told("comfy_no_view" if path == "/view" else "comfy_junk", problem)
     assert path == "/view" or content != loopback_comfyui.JUNK or "8 MB" in problem.value.why  # not read to its end
 
@@ -270,17 +271,17 @@ def test_junk_answers(path, content):
                                           ("/system_stats", 500), ("/view", 500), ("/queue", 302)])
 def test_other_statuses(path, status):
     with running(statuses={path: (status, "No.")}) as stand, pytest.raises(LessonError) as problem:
-        comfyui.queue(SLOW if path == "/queue" else PLAIN, server=stand.port, show=False)
+        client.queue(SLOW if path == "/queue" else PLAIN, server=stand.port, show=False)
     key = {"/system_stats": "comfy_not_running", "/view": "comfy_no_view"}.get(path, "comfy_status")
     assert told("comfy_403" if status == 403 else key, problem)
 
 
 @pytest.mark.parametrize("fault", ["hang", "drip"])
 def test_a_server_that_does_not_come_to_an_end(fault, monkeypatch):
-    monkeypatch.setattr(comfyui_answers.ask, "__kwdefaults__", {**comfyui_answers.ask.__kwdefaults__, "seconds": 1.0})
+    monkeypatch.setattr(answers.ask, "__kwdefaults__", {**answers.ask.__kwdefaults__, "seconds": 1.0})
     began = time.monotonic()
     with running(**{fault: "/prompt"}) as stand, pytest.raises(LessonError) as problem:
-        comfyui.queue(PLAIN, server=stand.port, show=False)
+        client.queue(PLAIN, server=stand.port, show=False)
     assert told("comfy_silent", problem) and time.monotonic() - began < 8
 
 
@@ -288,21 +289,21 @@ def test_pictures_are_asked_for_by_known_folders_only(stand, tmp_path):
     strange = {"filename": "../../x", "subfolder": "", "type": "/etc"}
     entry = {"outputs": {"2": {"images": [strange, 3, {}, {"filename": 5, "subfolder": "", "type": "temp"}]},
                          "3": [], "4": {"images": "x"}}, "status": {"status_str": "success"}}
-    assert comfyui.list_pictures(entry) == []
+    assert client.list_pictures(entry) == []
 
 
 def test_nothing_runs(monkeypatch, folder):
     monkeypatch.setenv("COMFYUI_PATH", str(folder))
     for server in (None, free_port()):
         with pytest.raises(LessonError) as problem:
-            comfyui.queue(PLAIN, server=server)
+            client.queue(PLAIN, server=server)
         assert told("comfy_not_running", problem)
 
 
 def test_no_proxy_of_the_environment_is_asked(stand, monkeypatch):
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, "http://127.0.0.1:9")
-    assert len(comfyui.queue(PLAIN, server=stand.port, show=False)) == 1 and stand.connects == 1
+    assert len(client.queue(PLAIN, server=stand.port, show=False)) == 1 and stand.connects == 1
 
 
 # --- start, stop
@@ -319,22 +320,22 @@ def test_start_find_again_stop(folder, capsys, monkeypatch):
     monkeypatch.setenv("COMFYUI_PATH", str(folder))
     monkeypatch.delenv("JPY_PARENT_PID", raising=False)
     port = free_port()
-    server = comfyui.start(port=port)
+    server = comfyui_server.start(port=port)
     assert server.version == "0.3.64" and server.port == port
     argv = httpx.get(f"{server.address}/system_stats").json()["system"]["argv"]
     assert argv[argv.index("--listen") + 1] == "127.0.0.1" and not any("cors" in word for word in argv)
     assert {place.laddr.ip for place in server.process.net_connections() if place.status == "LISTEN"} == {"127.0.0.1"}
-    assert len(comfyui.queue(PLAIN, show=False)) == 1  # the one that runs
+    assert len(client.queue(PLAIN, show=False)) == 1  # the one that runs
     assert f"http://127.0.0.1:{port}/" in server._repr_mimebundle_()["text/html"]
-    assert comfyui.start().port == port and "已在运行" in capsys.readouterr().out
-    assert comfyui.stop() and not psutil.pid_exists(server.process.pid)
-    assert not comfyui.stop()
-    again = comfyui.start(port=port)  # the port is free at once
+    assert comfyui_server.start().port == port and "已在运行" in capsys.readouterr().out
+    assert comfyui_server.stop() and not psutil.pid_exists(server.process.pid)
+    assert not comfyui_server.stop()
+    again = comfyui_server.start(port=port)  # the port is free at once
     assert again.port == port
 
 
 def test_another_program_finds_and_stops_it(folder):
-    server = comfyui.start(folder, free_port())
+    server = comfyui_server.start(folder, free_port())
     environment = {**os.environ, "PYTHONPATH": str(COURSE), "COURSE_LANG": "zh"}
     command = [sys.executable, "-m", "course_lib", "comfyui"]
     told = subprocess.run([*command, "stop", str(folder)], env=environment, capture_output=True, text=True, timeout=60)
@@ -347,7 +348,7 @@ def test_a_taken_port_gives_way_to_the_next(folder, capsys):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        server = comfyui.start(folder, port)
+        server = comfyui_server.start(folder, port)
         assert port < server.port < port + comfyui_server.PORTS
         assert str(port) in capsys.readouterr().out
 
@@ -365,7 +366,7 @@ def test_no_port_at_all(monkeypatch):
 def test_dying_at_start_shows_the_last_lines(folder, monkeypatch):
     monkeypatch.setenv("LOOPBACK_FAULTS", '{"dies": 1}')
     with pytest.raises(LessonError) as problem:
-        comfyui.start(folder, free_port())
+        comfyui_server.start(folder, free_port())
     assert told("comfy_died", problem) and "No module named 'torchsde'" in problem.value.why
     assert "\x1b" not in problem.value.why
 
@@ -373,7 +374,7 @@ def test_dying_at_start_shows_the_last_lines(folder, monkeypatch):
 def test_one_that_never_answers_is_ended(folder, monkeypatch):
     monkeypatch.setenv("LOOPBACK_FAULTS", '{"never": 1}')
     with pytest.raises(LessonError) as problem:
-        comfyui.start(folder, free_port(), seconds=2)
+        comfyui_server.start(folder, free_port(), seconds=2)
     assert told("comfy_slow", problem)
     assert not [each for each in psutil.Process().children(recursive=True) if "main.py" in " ".join(each.cmdline())]
 
@@ -381,18 +382,18 @@ def test_one_that_never_answers_is_ended(folder, monkeypatch):
 @pytest.mark.parametrize("argument", ["--listen", "--listen=0.0.0.0", "--enable-cors-header", "--enable-cors-header=*"])
 def test_arguments_that_open_it_are_refused(folder, argument):
     with pytest.raises(LessonError) as problem:
-        comfyui.start(folder, arguments=[argument])
+        comfyui_server.start(folder, arguments=[argument])
     assert told("comfy_argument", problem)
 
 
 def test_no_such_python(folder):
     with pytest.raises(LessonError) as problem:
-        comfyui.start(folder, free_port(), python=folder / "python")
+        comfyui_server.start(folder, free_port(), python=folder / "python")
     assert told("comfy_no_start", problem)
 
 
 def test_no_orphan_when_the_parent_is_killed(folder):
-    code = (f"from course_lib.comfyui_server import start; import time; s = start({str(folder)!r}, {free_port()});"
+    code = (f"from course_lib.comfyui.server import start; import time; s = start({str(folder)!r}, {free_port()});"
             "print('pid', s.process.pid, flush=True); time.sleep(60)")
     parent = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True,
                               env={**os.environ, "PYTHONPATH": str(COURSE)})
@@ -408,21 +409,21 @@ def test_no_orphan_when_the_parent_is_killed(folder):
 
 
 def test_find(tmp_path, monkeypatch, folder):
-    monkeypatch.setattr(comfyui_install, "HOME", tmp_path / "none")
-    monkeypatch.setattr(comfyui_install, "COURSE", tmp_path / "course")
+    monkeypatch.setattr(installing, "HOME", tmp_path / "none")
+    monkeypatch.setattr(installing, "COURSE", tmp_path / "course")
     monkeypatch.delenv("COMFYUI_PATH", raising=False)
     monkeypatch.chdir(tmp_path / "ComfyUI")
-    assert comfyui.find(folder) == folder
-    assert comfyui.find() == folder  # beside the course
-    monkeypatch.setattr(comfyui_install, "COURSE", tmp_path)
+    assert installing.find(folder) == folder
+    assert installing.find() == folder  # beside the course
+    monkeypatch.setattr(installing, "COURSE", tmp_path)
     for path, key in ((None, "comfy_not_here"), (tmp_path, "comfy_no_folder"),
                       (make_folder(tmp_path / "old", "0.3.9"), "comfy_old")):
         with pytest.raises(LessonError) as problem:
-            comfyui.find(path)
+            installing.find(path)
         assert told(key, problem)
     monkeypatch.setenv("COMFYUI_PATH", str(tmp_path / "nowhere"))
     with pytest.raises(LessonError) as problem:
-        comfyui.find()
+        installing.find()
     assert told("comfy_no_folder", problem)
 
 
@@ -441,7 +442,7 @@ def source(tmp_path, monkeypatch):
     git("-C", str(made), "add", "-A")
     git("-C", str(made), "commit", "-qm", "x")
     head = subprocess.run(["git", "-C", str(made), "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-    monkeypatch.setattr(comfyui_install, "COMMIT", head.stdout.strip())
+    monkeypatch.setattr(installing, "COMMIT", head.stdout.strip())
     return str(made)
 
 
@@ -460,22 +461,22 @@ def pins(tmp_path):
 
 
 def test_install_start_and_install_again(source, pins, tmp_path, capsys):
-    folder = comfyui.install(tmp_path / "here", source=source, pins=pins)
-    assert "MB" in capsys.readouterr().out and comfyui.find(folder) == folder
-    python = comfyui_install.find_python(folder)
+    folder = installing.install(tmp_path / "here", source=source, pins=pins)
+    assert "MB" in capsys.readouterr().out and installing.find(folder) == folder
+    python = installing.find_python(folder)
     assert python.is_relative_to(folder)
     code = "import pinned, torch, course_lib; print(torch.__version__, pinned.__file__)"
     run = subprocess.run([python, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
     found = run.stdout.split()
     assert found[0] == torch.__version__ and Path(found[1]).is_relative_to(folder)
-    server = comfyui.start(folder, free_port())
+    server = comfyui_server.start(folder, free_port())
     assert Path(server.process.cmdline()[0]) == python
-    comfyui.stop(folder)
+    comfyui_server.stop(folder)
     inode = python.parent.stat().st_ino
-    assert comfyui.install(folder, source="nowhere", pins=pins) == folder and python.parent.stat().st_ino == inode
+    assert installing.install(folder, source="nowhere", pins=pins) == folder and python.parent.stat().st_ino == inode
     pins.write_text("--no-index\nnot-a-package==1\n", encoding="utf-8")
     with pytest.raises(LessonError) as problem:
-        comfyui.install(folder, source="nowhere", pins=pins)
+        installing.install(folder, source="nowhere", pins=pins)
     assert told("comfy_install_failed", problem) and "not-a-package" in problem.value.why
 
 
@@ -483,17 +484,17 @@ def test_install_start_and_install_again(source, pins, tmp_path, capsys):
 def test_install_failures(case, source, pins, tmp_path, monkeypatch):
     folder, key = tmp_path / "here", f"comfy_{case.replace(' ', '_')}"
     if case == "no git":
-        monkeypatch.setattr(comfyui_install.shutil, "which", lambda name: None)
+        monkeypatch.setattr(installing.shutil, "which", lambda name: None)
     elif case == "no network":
         source = "http://127.0.0.1:9/comfyui"
     elif case == "wrong commit":
-        monkeypatch.setattr(comfyui_install, "COMMIT", "0" * 40)
+        monkeypatch.setattr(installing, "COMMIT", "0" * 40)
     elif case == "taken":
         folder.mkdir()
         (folder / "thesis.txt").touch()
         key = "comfy_folder_taken"
     elif case == "disk":
-        monkeypatch.setattr(comfyui_install, "NEEDED", 10**9)
+        monkeypatch.setattr(installing, "NEEDED", 10**9)
         key = "comfy_disk_full"
     elif case == "changed":  # a checkout of something else is not installed over
         shutil.copytree(source, folder)
@@ -505,19 +506,19 @@ def test_install_failures(case, source, pins, tmp_path, monkeypatch):
         key = "comfy_no_write"
     before = sorted(folder.rglob("*")) if case in ("taken", "changed") else None
     with pytest.raises(LessonError) as problem:
-        comfyui.install(folder, source=source, pins=pins)
+        installing.install(folder, source=source, pins=pins)
     assert told(key, problem), problem.value
     assert before is None or before == sorted(folder.rglob("*"))
     assert not folder.with_name(folder.name + ".part").exists()
 
 
 def test_a_disk_that_is_not_kept_is_told(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(comfyui_install.machine, "name_host", lambda: "modelscope")
-    monkeypatch.setattr(comfyui_install.machine, "find_mount", lambda folder: Path(folder.anchor))
-    comfyui_install.check_place(tmp_path / "x")
+    monkeypatch.setattr(installing.hardware, "name_host", lambda: "modelscope")
+    monkeypatch.setattr(installing.hardware, "find_mount", lambda folder: Path(folder.anchor))
+    installing.check_place(tmp_path / "x")
     assert "注意" in capsys.readouterr().out
-    monkeypatch.setattr(comfyui_install.machine, "find_mount", lambda folder: tmp_path)
-    comfyui_install.check_place(tmp_path / "x")
+    monkeypatch.setattr(installing.hardware, "find_mount", lambda folder: tmp_path)
+    installing.check_place(tmp_path / "x")
     assert not capsys.readouterr().out
 
 
@@ -528,36 +529,36 @@ def test_a_disk_that_is_not_kept_is_told(tmp_path, monkeypatch, capsys):
     ("OSError: [Errno 122] Disk quota exceeded", "comfy_disk_full"), ("", "comfy_install_failed"),
 ])
 def test_what_git_and_pip_say(output, key, tmp_path):
-    problem = comfyui_install.explain_tool(output, tmp_path / "x", "source")
+    problem = installing.explain_tool(output, tmp_path / "x", "source")
     assert problem.what == error(key, folder=tmp_path / "x", source="source", free=0, needed=0, wanted="",
                                  reason="").what
 
 
 @pytest.mark.parametrize("torch, vision", [("2.13.0+cpu", "0.28.0"), ("2.9.1", "0.24.1"), ("2.6.0+cu124", "0.21.0")])
 def test_torchvision_follows_torch(torch, vision):
-    assert comfyui_install.pair_torchvision(torch) == vision
+    assert installing.pair_torchvision(torch) == vision
 
 
 def test_every_package_is_pinned():
-    lines = [line for line in comfyui_install.PINS.read_text(encoding="utf-8").splitlines() if line[:1] not in "#"]
+    lines = [line for line in installing.PINS.read_text(encoding="utf-8").splitlines() if line[:1] not in "#"]
     assert len(lines) > 20 and all("==" in line.split(";")[0] for line in lines)
     assert not [line for line in lines if line.startswith(("torch==", "diffusers", "transformers", "numpy"))]
 
 
 def test_link_twice_moved_taken_refused(folder, tmp_path, capsys):
-    target = comfyui.link(folder)
+    target = installing.link(folder)
     assert target.is_symlink() and (target / "__init__.py").is_file() and target.parent == folder / "custom_nodes"
-    assert comfyui.link(folder) == target and "没有变化" in capsys.readouterr().out
+    assert installing.link(folder) == target and "没有变化" in capsys.readouterr().out
     target.unlink()
     target.symlink_to(tmp_path / "gone")  # the course has moved
-    assert (comfyui.link(folder) / "__init__.py").is_file()
+    assert (installing.link(folder) / "__init__.py").is_file()
     target.unlink()
     target.mkdir()
     with pytest.raises(LessonError) as problem:
-        comfyui.link(folder)
+        installing.link(folder)
     assert told("comfy_link_taken", problem) and target.is_dir()
     with pytest.raises(LessonError) as problem:
-        comfyui.link(tmp_path)
+        installing.link(tmp_path)
     assert told("comfy_no_folder", problem) and not (tmp_path / "custom_nodes").exists()
 
 
@@ -569,7 +570,7 @@ def test_a_clash_of_class_names_is_told(folder, capsys):
     (packs / "ComfyUI-KwaiKolorsWrapper" / "nodes.py").write_text(source, encoding="utf-8")
     (packs / "Off.disabled" / "nodes.py").write_text(source, encoding="utf-8")
     (packs / "Other" / "__init__.py").write_text('NODE_CLASS_MAPPINGS = {"Mine": 1}\nx = {"KolorsSampler": 2}\n')
-    comfyui.link(folder)
+    installing.link(folder)
     said = capsys.readouterr().out
     assert "ComfyUI-KwaiKolorsWrapper" in said and "KolorsSampler" in said and "Mine" not in said
     assert "Other" not in said and "Off" not in said
@@ -589,14 +590,14 @@ def test_links(monkeypatch):
     monkeypatch.delenv("JUPYTER_NAME", raising=False)
     for name in ("MODELSCOPE_ENVIRONMENT", "DSW_INSTANCE_ID", "dsw_instance_id"):
         monkeypatch.delenv(name, raising=False)
-    assert comfyui_link.find_link(8188).full == "http://127.0.0.1:8188/"
+    assert page_link.find_link(8188).full == "http://127.0.0.1:8188/"
     monkeypatch.setenv("DSW_INSTANCE_ID", "1")
-    none = comfyui_link.find_link(8188)
+    none = page_link.find_link(8188)
     assert none.kind == "none" and "queue" in none.note and not none.href
     monkeypatch.setenv("JUPYTER_NAME", "dsw-123")
-    assert comfyui_link.find_link(8188).href == "/dsw-123/proxy/8188/"
+    assert page_link.find_link(8188).href == "/dsw-123/proxy/8188/"
     monkeypatch.setenv("JUPYTER_NAME", "x/../<b>")
-    assert comfyui_link.find_link(8188).kind == "none"
+    assert page_link.find_link(8188).kind == "none"
 
 
 def test_through_jupyter_with_the_token_and_not_without(tmp_path, monkeypatch):
@@ -614,7 +615,7 @@ def test_through_jupyter_with_the_token_and_not_without(tmp_path, monkeypatch):
         monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
         with running() as stand:
             until = time.monotonic() + 60
-            while (found := comfyui_link.find_link(stand.port)).kind != "proxy" and time.monotonic() < until:
+            while (found := page_link.find_link(stand.port)).kind != "proxy" and time.monotonic() < until:
                 time.sleep(0.3)
             assert found.href == f"/user/me/proxy/{stand.port}/"
             assert found.full == f"http://127.0.0.1:{port}/user/me/proxy/{stand.port}/"

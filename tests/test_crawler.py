@@ -6,8 +6,8 @@ import pytest
 from loopback_sources import Reply, serve
 from test_sources import CONTACT, png
 
-from course_lib import crawler, found_pictures, web
-from course_lib.caption_table import read_table
+from course_lib.dataset.collecting import crawler, rights, web
+from course_lib.dataset.table import read_table
 from course_lib.messages import LessonError
 
 
@@ -45,7 +45,7 @@ def test_what_robots_may_read_is_fetched_and_nothing_else(site, tmp_path):
     assert site.paths() == ["/robots.txt", "/", "/more", "/a.png", "/c.png"]
     assert all(CONTACT in headers["User-Agent"] for *_, headers, _ in site.requests)
     assert len(brought.saved) == 2 and len(brought.problems) == 2  # the closed one, and the one that is no address
-    rows = read_table(tmp_path, found_pictures.NOT_FOR_TRAINING)
+    rows = read_table(tmp_path, rights.NOT_FOR_TRAINING)
     assert [(row["title"], row["source_url"]) for row in rows] == [("一只猫", site.address + "/"),
                                                                   ("", site.address + "/more?x=1")]
     assert {row["training"] for row in rows} == {"no"} and read_table(tmp_path) == []
@@ -168,7 +168,7 @@ def test_a_start_that_is_no_address_is_answered(tmp_path, start):
 
 
 def test_without_a_contact_or_with_wrong_limits_nothing_is_asked(site, tmp_path, monkeypatch):
-    monkeypatch.delenv(found_pictures.CONTACT, raising=False)
+    monkeypatch.delenv(rights.CONTACT, raising=False)
     for wrong in ({"contact": ""}, {"depth": 11}, {"most_pages": -1}, {"most_pictures": True}):
         with pytest.raises(LessonError):
             crawl(site, tmp_path, **wrong)

@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from PIL import Image, ImageFilter
 
-from course_lib import emoji
-from course_lib.dataset import check, contact_sheet, show_captions, show_classes, show_sizes, split
-from course_lib.loading import find_tokenizer
+from course_lib.dataset.caption_rules import count_tokens, open_tokenizer
+from course_lib.dataset.charts import contact_sheet, crop_loss, find_bucket, show_captions, show_classes, show_sizes
+from course_lib.dataset.checking import check
+from course_lib.dataset.near_duplicates import find_alike
+from course_lib.dataset.signals import hash_picture, measure
+from course_lib.dataset.splitting import split
 from course_lib.messages import LessonError, set_language
-from course_lib.near_duplicates import find_alike
-from course_lib.set_captions import count_tokens, open_tokenizer
-from course_lib.set_figures import crop_loss, find_bucket
-from course_lib.signals import hash_picture, measure
+from course_lib.model.parts import find_tokenizer
+from course_lib.pictures import emoji
 
 COURSE = Path(__file__).parent.parent
 PHOTOS = COURSE / "data" / "messy" / "photos"

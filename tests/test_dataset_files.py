@@ -10,9 +10,9 @@ import pytest
 from PIL import Image
 from test_dataset import noise
 
-from course_lib.dataset import check
+from course_lib.dataset.checking import check
 from course_lib.messages import LessonError
-from course_lib.picture_files import Unreadable, open_picture, read_quality
+from course_lib.pictures.picture_files import Unreadable, open_picture, read_quality
 
 
 def codes(folder):

@@ -11,10 +11,10 @@ import pytest
 from PIL import Image
 from test_dataset import make_messy_once, make_set, noise, snapshot
 
-from course_lib.dataset import check, prepare
+from course_lib.dataset.checking import check, prepare
+from course_lib.dataset.writing import JOURNAL, WORK
 from course_lib.messages import LessonError
-from course_lib.set_writer import JOURNAL, WORK
-from course_lib.train_rows import read_rows
+from course_lib.training.rows import read_rows
 
 # What Python announces (sys.audit) before it touches a file.
 TOUCHES = ("open", "os.rename", "os.remove", "os.rmdir", "os.mkdir", "shutil.copyfile", "shutil.rmtree")

@@ -15,8 +15,10 @@ from pathlib import Path
 import pytest
 from loopback_hub import FAST, environment, kolors_layout, read_tree, running_hub, wanted_of_kolors
 
-from course_lib import download, hub
-from course_lib.download import Listed, Progress, is_inside
+from course_lib.files import is_inside
+from course_lib.hub import fetching, manifest, repository
+from course_lib.hub.progress import Progress
+from course_lib.hub.repository import Listed
 from course_lib.messages import LessonError
 
 COURSE = Path(__file__).parent.parent
@@ -45,7 +47,7 @@ def server(files, tmp_path, monkeypatch):
 
 @pytest.fixture
 def folder(server):
-    return hub.cache_folder(hub.KOLORS)
+    return repository.cache_folder(repository.KOLORS)
 
 
 def fails(key_word):
@@ -55,19 +57,19 @@ def fails(key_word):
 
 def assert_whole(folder, files):
     assert read_tree(folder) == wanted_of_kolors(files)
-    assert hub.find_damage(folder, hub.KOLORS) is None
+    assert fetching.find_damage(folder, repository.KOLORS) is None
 
 
 def assert_kept_not_taken(folder, files):
     """What came stays, but the folder is not taken for whole."""
-    assert hub.find_damage(folder, hub.KOLORS) == hub.RECORD
+    assert fetching.find_damage(folder, repository.KOLORS) == fetching.RECORD
     wanted = wanted_of_kolors(files)
     whole = {path for path, content in read_tree(folder).items() if wanted.get(path) == content}
     assert whole == wanted.keys() - {UNET}
 
 
 def test_only_what_is_needed_comes(server, folder, files, capsys):
-    assert hub.fetch("kolors") == folder
+    assert fetching.fetch("kolors") == folder
     assert_whole(folder, files)
     assert server.listings() == 1
     said = capsys.readouterr().out
@@ -75,11 +77,11 @@ def test_only_what_is_needed_comes(server, folder, files, capsys):
 
 
 def test_the_second_start_asks_nothing_and_reads_no_weights(server, folder, files, monkeypatch):
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     server.stop()
     asked = len(server.requests)
-    monkeypatch.setattr(hub, "sha256", lambda file: pytest.fail(f"{file} was read again"))
-    assert hub.fetch("kolors") == folder
+    monkeypatch.setattr(fetching, "sha256", lambda file: pytest.fail(f"{file} was read again"))
+    assert fetching.fetch("kolors") == folder
     assert len(server.requests) == asked
 
 
@@ -87,7 +89,7 @@ def test_the_second_start_asks_nothing_and_reads_no_weights(server, folder, file
 
 def test_cut_once(server, folder, files):
     server.fail("cut", UNET, CUT, times=1)
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
     assert server.asked_for(UNET) == [None, f"bytes={CUT}-"]
 
@@ -95,13 +97,13 @@ def test_cut_once(server, folder, files):
 def test_cut_always_then_resumed(server, folder, files):
     server.fail("cut", UNET, CUT)
     with fails("没有下载完") as problem:
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert UNET in problem.value.why and "接着下载" in problem.value.next_step
     assert_kept_not_taken(folder, files)
-    assert (folder / (UNET + download.INCOMPLETE)).stat().st_size == CUT
+    assert (folder / (UNET + repository.INCOMPLETE)).stat().st_size == CUT
     server.faults.clear()
     server.requests.clear()
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
     assert server.asked_for(UNET) == [f"bytes={CUT}-"]
     assert not server.asked_for("vae/diffusion_pytorch_model.fp16.safetensors")
@@ -109,14 +111,14 @@ def test_cut_always_then_resumed(server, folder, files):
 
 def test_corrupt_once(server, folder, files):
     server.fail("corrupt", UNET, times=1)
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
 
 
 def test_corrupt_always(server, folder, files):
     server.fail("corrupt", UNET)
     with fails("是坏的") as problem:
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert UNET in problem.value.what
     assert_kept_not_taken(folder, files)
     assert not (folder / UNET).exists()
@@ -124,17 +126,17 @@ def test_corrupt_always(server, folder, files):
 
 def test_no_hash_is_said(server, folder, files, capsys):
     server.fail("no_hash", "list")
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
-    assert not any(record["verified"] for record in hub.read_record(folder)["files"].values())
+    assert not any(record["verified"] for record in fetching.read_record(folder)["files"].values())
     note = next(line for line in capsys.readouterr().out.splitlines() if "没有给出这些文件的校验和" in line)
     assert UNET in note
 
 
 def test_a_hash_is_not_said_to_be_missing(server, folder, capsys):
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert "校验和，只能" not in capsys.readouterr().out
-    assert all(record["verified"] for record in hub.read_record(folder)["files"].values())
+    assert all(record["verified"] for record in fetching.read_record(folder)["files"].values())
 
 
 @pytest.mark.parametrize("hashed", [True, False])
@@ -143,7 +145,7 @@ def test_short_body(server, folder, files, hashed):
         server.fail("no_hash", "list")
     server.fail("short", UNET)
     with fails("是坏的"):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert_kept_not_taken(folder, files)
 
 
@@ -155,40 +157,40 @@ def test_a_file_that_the_client_lets_through_is_read_by_our_own_eyes(server, fol
                         lambda tmp, target, *rest, **more: tmp.replace(target))
     server.fail("corrupt", UNET)
     with fails("是坏的"):
-        hub.fetch("kolors")
-    assert hub.find_damage(folder, hub.KOLORS) == hub.RECORD
+        fetching.fetch("kolors")
+    assert fetching.find_damage(folder, repository.KOLORS) == fetching.RECORD
 
 
 def test_unknown_name(server):
     with fails("Kwai-Kolors/Kolor") as problem:
-        hub.fetch("Kwai-Kolors/Kolor")
+        fetching.fetch("Kwai-Kolors/Kolor")
     assert "404" in problem.value.why and server.address in problem.value.why
 
 
 def test_unknown_revision(server):
     with fails("v9"):
-        hub.fetch("kolors", revision="v9")
+        fetching.fetch("kolors", revision="v9")
 
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_forbidden(server, status):
     server.fail("status", "list", status)
     with fails("没有权限") as problem:
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert str(status) in problem.value.why
 
 
 def test_a_listed_file_is_gone(server, folder, files):
     server.fail("status", UNET, 404)
     with fails("下载不到"):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert_kept_not_taken(folder, files)
 
 
 @pytest.mark.parametrize("target", ["list", UNET])
 def test_500_twice(server, folder, files, target):
     server.fail("status", target, 500, times=2)
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
 
 
@@ -197,33 +199,33 @@ def test_500_twice(server, folder, files, target):
 def test_500_or_429_always(server, folder, files, target, status, word):
     server.fail("status", target, status)
     with fails(word):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     if target == UNET:
         assert_kept_not_taken(folder, files)
 
 
 def test_429_once(server, folder, files):
     server.fail("status", UNET, 429, times=1)
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
 
 
 def test_listing_hangs(server):
     server.fail("hang", "list", 3)
     with fails("没有回答"):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
 
 
 def test_file_hangs_once(server, folder, files):
     server.fail("hang", UNET, 3, times=1)
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
 
 
 def test_a_login_page_instead_of_a_listing(server):
     server.fail("html", "list")
     with fails("不是 ModelScope 的文件列表"):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
 
 
 @pytest.mark.parametrize("answer", [b"[1]", b'{"Data": {"Files": [{"Path": 5}]}}', b'{"Data": {"Files": ["a"]}}',
@@ -233,7 +235,7 @@ def test_a_listing_of_another_shape(server, answer, monkeypatch):
 
     monkeypatch.setattr(Answer, "list_files", lambda self, files, query: self.reply(answer))
     with fails("不是 ModelScope 的文件列表"):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
 
 
 # --- no server ---
@@ -241,7 +243,7 @@ def test_a_listing_of_another_shape(server, answer, monkeypatch):
 def test_server_down_with_nothing_here(server, folder):
     server.stop()
     with fails("连不上 ModelScope") as problem:
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert server.address in problem.value.why and "MODELSCOPE_ENDPOINT" in problem.value.next_step
     assert not folder.exists()
 
@@ -249,7 +251,7 @@ def test_server_down_with_nothing_here(server, folder):
 def test_no_network(server, monkeypatch):
     monkeypatch.setenv("MODELSCOPE_ENDPOINT", "http://hub.invalid")
     with fails("没有网络") as problem:
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert "tiny" in problem.value.next_step
 
 
@@ -267,40 +269,40 @@ def flip(file):
 
 
 def leave_half(file):
-    os.rename(file, str(file) + download.INCOMPLETE)
-    os.truncate(str(file) + download.INCOMPLETE, CUT)
+    os.rename(file, str(file) + repository.INCOMPLETE)
+    os.truncate(str(file) + repository.INCOMPLETE, CUT)
 
 
 @pytest.mark.parametrize("harm", [Path.unlink, truncate, flip, leave_half])
 def test_server_down_with_a_damaged_copy_then_up(server, folder, files, harm, capsys):
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     harm(folder / UNET)
-    assert hub.find_damage(folder, hub.KOLORS) == UNET
+    assert fetching.find_damage(folder, repository.KOLORS) == UNET
     server.fail("status", "list", 403)  # as good as down, and at once
     with fails("没有权限"):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert f"不完整（{UNET}）" in capsys.readouterr().out
     server.faults.clear()
     server.requests.clear()
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
     assert {query["FilePath"] for _, _, query, _ in server.requests if "FilePath" in query} == {UNET}
 
 
 def test_server_down_with_a_copy_that_the_client_left_without_a_record(server, folder):
     """The client returns such a folder under local_files_only; whether it is whole, nobody knows."""
-    hub.fetch("kolors")
-    (folder / hub.RECORD).unlink()
+    fetching.fetch("kolors")
+    (folder / fetching.RECORD).unlink()
     server.stop()
     with fails("连不上"):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
 
 
 def test_a_copy_without_a_record_is_checked_and_not_downloaded_again(server, folder, files):
-    hub.fetch("kolors")
-    (folder / hub.RECORD).unlink()
+    fetching.fetch("kolors")
+    (folder / fetching.RECORD).unlink()
     server.requests.clear()
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
     assert not any("FilePath" in query for _, _, query, _ in server.requests)
 
@@ -323,7 +325,7 @@ def small_disk(tmp_path):
 def test_disk_too_small_is_said_before(server, small_disk):
     (small_disk / "other").write_bytes(bytes(2 << 20))
     with fails("磁盘放不下") as problem:
-        hub.fetch("kolors", folder=small_disk / "kolors")
+        fetching.fetch("kolors", folder=small_disk / "kolors")
     assert "2.6 MB" in problem.value.why
     assert not any("FilePath" in query for _, _, query, _ in server.requests)
 
@@ -336,11 +338,11 @@ def test_disk_full_in_the_middle_then_resumed(server, small_disk, files):
 
     server.fail("then", "model_index.json", fill)
     with fails("磁盘满了") as problem:
-        hub.fetch("kolors", folder=small_disk / "kolors")
+        fetching.fetch("kolors", folder=small_disk / "kolors")
     assert "接着下载" in problem.value.next_step
     (small_disk / "other").unlink()
     server.faults.clear()
-    hub.fetch("kolors", folder=small_disk / "kolors")
+    fetching.fetch("kolors", folder=small_disk / "kolors")
     assert_whole(small_disk / "kolors", files)
 
 
@@ -349,29 +351,29 @@ def test_quota(server, folder, files, monkeypatch):
     import modelscope_hub._download
 
     def full(path, mode="r", *rest, **more):
-        if str(path).endswith("unet/diffusion_pytorch_model.fp16.safetensors" + download.INCOMPLETE):
+        if str(path).endswith("unet/diffusion_pytorch_model.fp16.safetensors" + repository.INCOMPLETE):
             raise OSError(122, "Disk quota exceeded")
         return open(path, mode, *rest, **more)
 
     with monkeypatch.context() as patch:
         patch.setattr(modelscope_hub._download, "open", full, raising=False)
         with fails("配额用完") as problem:
-            hub.fetch("kolors")
+            fetching.fetch("kolors")
     assert "du -sh" in problem.value.next_step
     assert_kept_not_taken(folder, files)
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
 
 
 def test_a_folder_that_cannot_be(server, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     with fails("不能往"):
-        hub.fetch("kolors", folder=tmp_path / "file" / "kolors")
+        fetching.fetch("kolors", folder=tmp_path / "file" / "kolors")
 
 
 # --- processes ---
 
-FETCH = "from course_lib import hub\nprint(hub.fetch('kolors'))"
+FETCH = "from course_lib.hub.fetching import fetch\nprint(fetch('kolors'))"
 
 
 def start_fetch(**settings):
@@ -392,7 +394,7 @@ def test_killed_in_the_middle_then_resumed(server, folder, files):
     server.fail("cut", UNET, CUT)
     server.fail("then", UNET, lambda: time.sleep(60))  # the line goes quiet after the first bytes
     process = start_fetch(MODELSCOPE_DOWNLOAD_TIMEOUT="60")
-    part = folder / (UNET + download.INCOMPLETE)
+    part = folder / (UNET + repository.INCOMPLETE)
     others = [folder / path for path in wanted_of_kolors(files) if path != UNET]
     for _ in range(1200):
         if part.exists() and part.stat().st_size == CUT and all(file.exists() for file in others):
@@ -404,17 +406,17 @@ def test_killed_in_the_middle_then_resumed(server, folder, files):
     assert_kept_not_taken(folder, files)
     server.faults.clear()
     server.requests.clear()
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert_whole(folder, files)
     assert server.asked_for(UNET) == [f"bytes={CUT}-"]
 
 
 def test_the_client_brings_no_torch():
-    subprocess.run([sys.executable, "-c", "import sys\nfrom course_lib import download, hub\n"
+    subprocess.run([sys.executable, "-c", "import sys\nfrom course_lib.hub import client, fetching\n"
                     "assert 'modelscope_hub' not in sys.modules\n"
-                    "download.connect()\nassert 'torch' not in sys.modules\n"
+                    "client.connect()\nassert 'torch' not in sys.modules\n"
                     "from modelscope_hub.constants import DOWNLOAD_TOTAL_TIMEOUT\n"
-                    "assert DOWNLOAD_TOTAL_TIMEOUT == download.FILE_SECONDS"], cwd=COURSE, check=True)
+                    "assert DOWNLOAD_TOTAL_TIMEOUT == client.FILE_SECONDS"], cwd=COURSE, check=True)
 
 
 # --- what a server may not do ---
@@ -424,7 +426,7 @@ def test_the_client_brings_no_torch():
 def test_a_path_outside_is_refused(server, folder, files, path):
     files[path] = b"{}"
     with fails("不安全"):
-        hub.fetch("kolors")
+        fetching.fetch("kolors")
     assert not any("FilePath" in query for _, _, query, _ in server.requests)
     assert not folder.exists()
 
@@ -435,9 +437,10 @@ def test_a_path_inside_is_not(path):
 
 
 def test_a_server_cannot_write_our_record(server, folder, files):
-    files[hub.RECORD] = files["unet/" + hub.RECORD] = files[UNET + download.INCOMPLETE] = b"{}"
-    hub.fetch(NAME)
-    assert not {hub.RECORD, "unet/" + hub.RECORD} & {query.get("FilePath") for _, _, query, _ in server.requests}
+    files[fetching.RECORD] = files["unet/" + fetching.RECORD] = files[UNET + repository.INCOMPLETE] = b"{}"
+    fetching.fetch(NAME)
+    asked = {query.get("FilePath") for _, _, query, _ in server.requests}
+    assert not {fetching.RECORD, "unet/" + fetching.RECORD} & asked
 
 
 def test_no_saved_login_is_read(server, tmp_path):
@@ -445,7 +448,7 @@ def test_no_saved_login_is_read(server, tmp_path):
     credentials = tmp_path / "home" / "credentials"
     credentials.mkdir(parents=True)
     (credentials / "cookies").write_bytes(f"cos\nmkdir\n(V{tmp_path}/unpickled\ntR.".encode())
-    hub.fetch("kolors")
+    fetching.fetch("kolors")
     assert not (tmp_path / "unpickled").exists()
     assert not any("Authorization" in headers for _, _, _, headers in server.requests)
 
@@ -469,9 +472,9 @@ def test_progress_by_file_and_in_all(tmp_path, capsys, monkeypatch):
 
 def test_what_is_here_counts(tmp_path):
     (tmp_path / "a.bin").write_bytes(bytes(500))
-    (tmp_path / ("b.bin" + download.INCOMPLETE)).write_bytes(bytes(200))
+    (tmp_path / ("b.bin" + repository.INCOMPLETE)).write_bytes(bytes(200))
     files = [Listed("a.bin", 500, None), Listed("b.bin", 500, None), Listed("c.bin", 500, None)]
-    assert [download.count_here(tmp_path, file) for file in files] == [500, 200, 0]
+    assert [repository.count_here(tmp_path, file) for file in files] == [500, 200, 0]
 
 
 # --- the picture ---
@@ -482,14 +485,14 @@ def test_the_right_picture_in_the_end(server, folder, pipe):
     import torch
     from diffusers import KolorsPipeline
 
-    from course_lib.pipeline import draw
+    from course_lib.sampling.drawing import draw
 
-    served = {path: (hub.TINY / path).read_bytes() for path in hub.list_files(hub.TINY)}
+    served = {path: (repository.TINY / path).read_bytes() for path in manifest.list_files(repository.TINY)}
     server.repos["models", NAME] = {path.replace(".safetensors", ".fp16.safetensors"): content
                                     for path, content in served.items()}
     server.fail("cut", UNET, CUT, times=1)
     server.fail("corrupt", "vae/diffusion_pytorch_model.fp16.safetensors", times=1)
-    fetched = KolorsPipeline.from_pretrained(hub.fetch("kolors"), variant="fp16", dtype=torch.float32,
+    fetched = KolorsPipeline.from_pretrained(fetching.fetch("kolors"), variant="fp16", dtype=torch.float32,
                                              local_files_only=True, use_safetensors=True)
     fetched.set_progress_bar_config(disable=True)
     pictures = [draw(each, "一只瓢虫，蓝色背景", seed=1, steps=2).image for each in (pipe, fetched)]

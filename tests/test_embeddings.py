@@ -5,25 +5,26 @@ import shutil
 import pytest
 import torch
 
-from course_lib import embeddings, hub
-from course_lib.embeddings import encode
-from course_lib.loading import open_folder
+from course_lib.hub import repository
+from course_lib.machine.planning import plan
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.plan import plan
+from course_lib.model import text_cache
+from course_lib.model.loading import open_folder
+from course_lib.model.text_cache import encode
 
 PROMPTS = ["一只瓢虫，蓝色背景", "", "a cat on a red background"]
 
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(embeddings, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(text_cache, "CACHE", tmp_path / "cache")
     return tmp_path / "cache"
 
 
 @pytest.fixture
 def model(tmp_path):
     """A copy of Tiny Kolors that a test may change."""
-    return shutil.copytree(hub.TINY, tmp_path / "model")
+    return shutil.copytree(repository.TINY, tmp_path / "model")
 
 
 @pytest.fixture

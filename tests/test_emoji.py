@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_lib import emoji
+from course_lib.pictures import emoji, wording
 
 
 def test_every_subject_has_a_picture_in_every_style():
@@ -27,15 +27,15 @@ def test_everyday_words_are_understood():
     pairs = {"狗": "dog-face", "小狗": "dog-face", "苹果": "red-apple", "红苹果": "red-apple", "瓢虫": "lady-beetle",
              "dog": "dog-face", "puppy": "dog-face", "ladybugs": "lady-beetle", "章鱼": "octopus",
              "a football": "soccer-ball", "hotdog": None, "老虎": None}
-    assert {word: emoji.read_prompt(word).subject for word in pairs} == pairs
+    assert {word: wording.read_prompt(word).subject for word in pairs} == pairs
 
 
 def test_captions_say_what_the_scene_shows():
     rng = random.Random(3)
     for _ in range(3000):
         scene = emoji.random_scene(rng, tuple(emoji.STYLES))
-        words = emoji.caption(scene, rng.choice(("zh", "en")), rng)
-        named = emoji.read_prompt(words)
+        words = wording.caption(scene, rng.choice(("zh", "en")), rng)
+        named = wording.read_prompt(words)
         assert named.subject == scene.subject, words
         assert named.style in (None, scene.style), words
         assert named.ground in (None, scene.ground), words
@@ -43,8 +43,8 @@ def test_captions_say_what_the_scene_shows():
 
 
 def test_words_it_never_learnt_are_found():
-    assert emoji.read_prompt("一只可爱的瓢虫，蓝色背景").unknown == ("可爱",)
-    assert emoji.read_prompt("A cute ladybird on a blue background").unknown == ("cute",)
+    assert wording.read_prompt("一只可爱的瓢虫，蓝色背景").unknown == ("可爱",)
+    assert wording.read_prompt("A cute ladybird on a blue background").unknown == ("cute",)
 
 
 @pytest.mark.parametrize("flip", [False, True])

@@ -10,25 +10,18 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import prompts
-from course_lib.generate import (
-    build_denoiser,
-    build_predictor,
-    decode,
-    empty_latent,
-    encode_picture,
-    generate,
-    preview,
-    split_batches,
-)
-from course_lib.judge import judge
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.noise import fresh_noise, path_noise, start_noise
-from course_lib.pipeline import draw
-from course_lib.prompts import Condition, encode_text, join_texts, pad_texts, run_encoder
-from course_lib.samplers import Cancelled, model_sigmas
-from course_lib.settings import SamplerSettings
-from course_lib.unet_steps import prepare_unet
+from course_lib.model import text as model_text
+from course_lib.model.latents import decode, empty_latent, encode_picture, preview
+from course_lib.model.text import Condition, encode_text, join_texts, pad_texts, run_encoder
+from course_lib.model.unet import prepare_unet
+from course_lib.pictures.classifier import judge
+from course_lib.sampling.drawing import draw, generate, split_batches
+from course_lib.sampling.guidance import build_denoiser, build_predictor
+from course_lib.sampling.noise import fresh_noise, path_noise, start_noise
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.sigmas import model_sigmas
+from course_lib.sampling.step import Cancelled
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 QUICK = SamplerSettings(steps=3)
@@ -247,15 +240,15 @@ def test_a_text_is_encoded_once_and_goes_with_its_model(pipe, monkeypatch):
         pass
 
     calls = []
-    monkeypatch.setattr(prompts, "run_encoder", lambda pipe, text: calls.append(text) or run_encoder(pipe, text))
+    monkeypatch.setattr(model_text, "run_encoder", lambda pipe, text: calls.append(text) or run_encoder(pipe, text))
     text = "a cat, never encoded before"
     assert encode_text(pipe, text) is encode_text(pipe, text) and calls == [text]
-    for number in range(prompts.MOST_TEXTS):
-        monkeypatch.setattr(prompts, "run_encoder", lambda pipe, text: None)
+    for number in range(model_text.MOST_TEXTS):
+        monkeypatch.setattr(model_text, "run_encoder", lambda pipe, text: None)
         encode_text(pipe, f"filler {number}")
-    monkeypatch.setattr(prompts, "run_encoder", lambda pipe, text: "again")
+    monkeypatch.setattr(model_text, "run_encoder", lambda pipe, text: "again")
     assert encode_text(pipe, text) == "again"
-    del prompts._encoded[pipe.text_encoder]
+    del model_text._encoded[pipe.text_encoder]
 
     class Pipe:
         text_encoder = Encoder()

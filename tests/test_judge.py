@@ -5,8 +5,8 @@ import random
 
 import pytest
 
-from course_lib import emoji
-from course_lib.judge import WEIGHTS, border_ground, diversity, judge, score
+from course_lib.pictures import emoji
+from course_lib.pictures.classifier import WEIGHTS, border_ground, diversity, judge, score
 from data.recipe.export import same_styles, score_model
 from data.recipe.judge import draw_scenes
 

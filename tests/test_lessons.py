@@ -13,8 +13,8 @@ import nbformat
 import pytest
 from PIL import Image
 
-from course_lib import lessons
-from course_lib.lesson_rules import Cell, LessonsOutOfStep, code_cells, source_problems, stored_problems
+from notebooks.tools import building
+from notebooks.tools.rules import Cell, LessonsOutOfStep, code_cells, source_problems, stored_problems
 
 ROOT = Path(__file__).parents[1]
 NAME = "01_sample"
@@ -134,7 +134,7 @@ def rewrite(path, spoil):
 def refused(notebooks):
     """What `check` says, or None when it accepts."""
     try:
-        lessons.check(notebooks)
+        building.check(notebooks)
     except LessonsOutOfStep as problem:
         return str(problem)
 
@@ -150,7 +150,7 @@ def built(tmp_path_factory):
         shutil.copy(ROOT / name, home / name)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(ROOT))  # the kernels import course_lib from any folder
-        lessons.build(home / "notebooks")
+        building.build(home / "notebooks")
     return home
 
 
@@ -193,10 +193,10 @@ def test_nbval_runs_the_english_edition_too(nbval_says):
     assert nbval_says[NAME] == ""
 
 
-@pytest.mark.parametrize("language", lessons.EDITIONS)
+@pytest.mark.parametrize("language", building.EDITIONS)
 @pytest.mark.parametrize("spoil", SPOILED, ids=lambda spoil: spoil.__name__)
 def test_check_of_stored_outputs(notebooks, spoil, language):
-    rewrite(notebooks / lessons.EDITIONS[language] / f"{NAME}.ipynb", spoil)
+    rewrite(notebooks / building.EDITIONS[language] / f"{NAME}.ipynb", spoil)
     expected, said = SPOILED[spoil][1], refused(notebooks)
     assert said is None if expected is None else expected in said
 
@@ -280,8 +280,8 @@ def test_check_misses_nothing_and_leaves_nothing_over(notebooks):
 def test_build_refuses_half_a_translation_until_it_is_confirmed(notebooks):
     edit(notebooks / "src/01_sample.py", "Red.", "Dark red.")
     with pytest.raises(LessonsOutOfStep, match="the Chinese was left behind"):
-        lessons.build(notebooks)
-    lessons.confirm(notebooks, ["01"])
+        building.build(notebooks)
+    building.confirm(notebooks, ["01"])
     said = refused(notebooks)
     assert "left behind" not in said and "differs from the source" in said  # the notebook is still to build
 
@@ -296,7 +296,7 @@ def test_prose_changed_in_both_languages_is_only_to_be_built(notebooks):
 def test_a_second_build_changes_no_byte(notebooks, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     before = {path: path.read_bytes() for path in notebooks.rglob("*.*") if path.is_file()}
-    lessons.build(notebooks)
+    building.build(notebooks)
     assert {path: path.read_bytes() for path in notebooks.rglob("*.*") if path.is_file()} == before
 
 
@@ -305,10 +305,10 @@ def test_build_names_the_cell_that_fails_and_writes_nothing(notebooks, monkeypat
     before = (notebooks / f"{NAME}.ipynb").read_bytes()
     edit(notebooks / "src/01_sample.py", "steps = 25", "steps = 25 / 0")
     with pytest.raises(LessonsOutOfStep, match="cell 01-sample-03 failed") as refusal:
-        lessons.build(notebooks)
+        building.build(notebooks)
     assert "ZeroDivisionError" in str(refusal.value)
     assert (notebooks / f"{NAME}.ipynb").read_bytes() == before
 
 
 def test_the_lessons_of_this_repository():
-    lessons.check()
+    building.check()

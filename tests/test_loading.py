@@ -12,13 +12,14 @@ from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.pipelines.kolors import ChatGLMModel
 from safetensors.torch import load_file
 
-from course_lib import embeddings, hub, loading
-from course_lib.generate import generate
-from course_lib.loading import Float32Vae, open_folder
+from course_lib.hub import repository
+from course_lib.machine.planning import plan
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.pipeline import load
-from course_lib.plan import plan
-from course_lib.settings import SamplerSettings
+from course_lib.model import loading, parts, text_cache, turns
+from course_lib.model.loading import load, open_folder
+from course_lib.model.parts import Float32Vae
+from course_lib.sampling.drawing import generate
+from course_lib.sampling.settings import SamplerSettings
 
 PROMPT = "一只瓢虫，蓝色背景"
 TINY = plan("draw", "tiny")
@@ -29,16 +30,16 @@ CODE = "from pathlib import Path\nPath(__file__).with_name('ran').touch()\n"
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path, monkeypatch):
-    monkeypatch.setattr(embeddings, "CACHE", tmp_path / "cache")
+    monkeypatch.setattr(text_cache, "CACHE", tmp_path / "cache")
 
 
 @pytest.fixture(scope="module")
 def fp16(tmp_path_factory):
     """Tiny Kolors as Kolors-diffusers lies on the hub: fp16 files alone, the text encoder in several."""
     folder = tmp_path_factory.mktemp("fp16") / "kolors"
-    shutil.copytree(hub.TINY, folder, ignore=shutil.ignore_patterns("*.safetensors", "manifest.json", "card"))
+    shutil.copytree(repository.TINY, folder, ignore=shutil.ignore_patterns("*.safetensors", "manifest.json", "card"))
     for part, kind in (("unet", UNet2DConditionModel), ("vae", AutoencoderKL), ("text_encoder", ChatGLMModel)):
-        model = kind.from_pretrained(hub.TINY / part, dtype=torch.float16)
+        model = kind.from_pretrained(repository.TINY / part, dtype=torch.float16)
         size = {"max_shard_size": "500KB"} if part == "text_encoder" else {}
         model.save_pretrained(folder / part, variant="fp16", **size)
     assert len(list((folder / "text_encoder").glob("*.fp16*.safetensors"))) > 1
@@ -48,7 +49,7 @@ def fp16(tmp_path_factory):
 @pytest.fixture
 def original(tmp_path):
     """Tiny Kolors as Kwai-Kolors/Kolors lies on the hub: pickled shards, tokenizer and code in `text_encoder`."""
-    folder = shutil.copytree(hub.TINY, tmp_path / "original")
+    folder = shutil.copytree(repository.TINY, tmp_path / "original")
     shutil.rmtree(folder / "card")
     (folder / "model_index.json").unlink()
     encoder = folder / "text_encoder"
@@ -122,9 +123,9 @@ def test_what_a_plan_asks_for_is_switched_on(fp16):
 @pytest.mark.parametrize("encoder", ["whole", "stream"])
 def test_in_turns_the_picture_is_the_same_and_each_prompt_is_read_once(expected, monkeypatch, encoder):
     loads = []
-    real = loading.load_encoder
-    monkeypatch.setattr(loading, "load_encoder", lambda *given: loads.append(1) or real(*given))
-    pipe = open_folder(hub.TINY, replace(TURNS, encoder=encoder))
+    real = parts.load_encoder
+    monkeypatch.setattr(turns, "load_encoder", lambda *given: loads.append(1) or real(*given))
+    pipe = open_folder(repository.TINY, replace(TURNS, encoder=encoder))
     assert (draw(pipe) == expected).all() and len(loads) == 1  # prompt and negative prompt in one visit
     assert (draw(pipe) == expected).all() and len(loads) == 1  # from the disk
     draw(pipe, "a cat on a red background")
@@ -135,24 +136,24 @@ def test_in_turns_the_picture_is_the_same_and_each_prompt_is_read_once(expected,
 @pytest.mark.parametrize("encoder", ["whole", "stream"])
 def test_in_turns_generate_makes_the_same_picture(pipe, encoder):
     settings = [SamplerSettings(seed=seed, steps=4) for seed in (1, 2)]
-    turns = open_folder(hub.TINY, replace(TURNS, encoder=encoder))
-    for one, other in zip(generate(turns, PROMPT, settings), generate(pipe, PROMPT, settings)):
+    by_turns = open_folder(repository.TINY, replace(TURNS, encoder=encoder))
+    for one, other in zip(generate(by_turns, PROMPT, settings), generate(pipe, PROMPT, settings)):
         assert np.abs(np.asarray(one.image).astype(int) - np.asarray(other.image)).max() <= 1
 
 
 def test_the_encoder_leaves_when_the_unet_is_called(monkeypatch):
     kept = []
-    monkeypatch.setattr(loading, "Turns", lambda *given, kind=loading.Turns: kept.append(kind(*given)) or kept[0])
-    pipe = open_folder(hub.TINY, TURNS)
-    embeddings.encode(pipe, [PROMPT, ""])
+    monkeypatch.setattr(loading, "Turns", lambda *given, kind=turns.Turns: kept.append(kind(*given)) or kept[0])
+    pipe = open_folder(repository.TINY, TURNS)
+    text_cache.encode(pipe, [PROMPT, ""])
     assert kept[0].encoder is not None
     draw(pipe)
     assert kept[0].encoder is None
 
 
 def test_read_prompts_draw_without_the_encoders_files(tmp_path, expected):
-    draw(open_folder(hub.TINY, TURNS))
-    folder = shutil.copytree(hub.TINY, tmp_path / "without")
+    draw(open_folder(repository.TINY, TURNS))
+    folder = shutil.copytree(repository.TINY, tmp_path / "without")
     (folder / "text_encoder" / "model.safetensors").unlink()
     pipe = open_folder(folder, replace(TURNS, encoder="cached"))
     assert (draw(pipe) == expected).all()
@@ -208,7 +209,7 @@ def test_a_pickled_unet_is_not_opened_at_all(original, tmp_path):
     ("text_encoder/model.safetensors", "text_encoder"), ("tokenizer/tokenizer.model", "tokenizer")])
 def test_a_broken_file_is_named(tmp_path, file, part, language):
     set_language(language)
-    folder = shutil.copytree(hub.TINY, tmp_path / "broken")
+    folder = shutil.copytree(repository.TINY, tmp_path / "broken")
     (folder / file).write_bytes(b"\x00" * 50)
     with pytest.raises(LessonError, match=str(folder)) as problem:
         open_folder(folder, TINY)
@@ -216,9 +217,9 @@ def test_a_broken_file_is_named(tmp_path, file, part, language):
 
 
 def test_eight_bits_without_bitsandbytes_are_answered():
-    if loading.machine.find_version("bitsandbytes") is not None:
+    if loading.hardware.find_version("bitsandbytes") is not None:
         pytest.skip("bitsandbytes is installed")
-    pipe = open_folder(hub.TINY, replace(TURNS, encoder="quantised", encoder_bits=8))
+    pipe = open_folder(repository.TINY, replace(TURNS, encoder="quantised", encoder_bits=8))
     with pytest.raises(LessonError, match="bitsandbytes"):
         draw(pipe)
 

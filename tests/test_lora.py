@@ -8,25 +8,18 @@ import pytest
 import torch
 from safetensors import safe_open
 
-from course_lib.lora import (
-    ATTENTION,
-    add_lora,
-    convert,
-    inspect,
-    load_lora,
-    merge_lora,
-    read_strengths,
-    remove_lora,
-    save_lora,
-    set_strength,
-)
-from course_lib.lora_keys import list_layers
+from course_lib.lora.adapters import read_strengths
+from course_lib.lora.conversion import convert
+from course_lib.lora.inspection import inspect
+from course_lib.lora.names import list_layers
+from course_lib.lora.publishing import read_facts
+from course_lib.lora.verbs import ATTENTION, add_lora, load_lora, merge_lora, remove_lora, save_lora, set_strength
 from course_lib.messages import LessonError, set_language
-from course_lib.pipeline import draw, load
-from course_lib.publish import read_facts
-from course_lib.settings import SamplerSettings
-from course_lib.trial import Trial, draw_trial, list_loras
-from course_lib.worker import share_weights
+from course_lib.model.loading import load
+from course_lib.sampling.drawing import draw
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.trials import Trial, draw_trial, list_loras
+from course_lib.widgets.worker import share_weights
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 WORDS = {"encoder_hidden_states": torch.randn(2, 24, 128, generator=torch.manual_seed(1)),

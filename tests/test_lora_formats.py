@@ -16,13 +16,14 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from course_lib.footprint import build_part
-from course_lib.kolors_configs import UNET
-from course_lib.lora import ATTENTION, convert, inspect, load_lora, remove_lora, set_strength
-from course_lib.lora_convert import write_lora
-from course_lib.lora_files import Matrices, read_lora
-from course_lib.lora_keys import find_layers, known_layers, split_key
-from course_lib.lora_match import find_base
+from course_lib.lora.conversion import convert, write_lora
+from course_lib.lora.files import Matrices, read_lora
+from course_lib.lora.inspection import inspect
+from course_lib.lora.matching import find_base
+from course_lib.lora.names import find_layers, known_layers, split_key
+from course_lib.lora.verbs import ATTENTION, load_lora, remove_lora, set_strength
+from course_lib.machine.configs import UNET
+from course_lib.machine.footprint import build_part
 from course_lib.messages import LessonError
 
 COMFYUI = json.loads((Path(__file__).parent / "data" / "comfyui_lora_keys.json").read_text(encoding="utf-8"))

@@ -6,11 +6,11 @@ from pathlib import Path
 import psutil
 import pytest
 
-from course_lib import machine
+from course_lib.machine import hardware
 
 
 def test_what_is_found_is_what_the_system_says(tmp_path):
-    found = machine.look(tmp_path)
+    found = hardware.look(tmp_path)
     assert found.ram == psutil.virtual_memory().total and 0 < found.ram_free <= found.ram
     assert 1 <= found.cores <= os.cpu_count()
     assert found.versions["torch"] and found.quota_left is None
@@ -25,13 +25,21 @@ def has_gpu():
 
 @pytest.mark.parametrize("capability, bf16", [((6, 0), False), ((7, 5), False), ((8, 0), True), ((8, 6), True)])
 def test_bf16_is_native_from_ampere_on(capability, bf16):
-    assert machine.Gpu("x", 1, 1, capability).bf16 is bf16
+    assert hardware.Gpu("x", 1, 1, capability).bf16 is bf16
 
 
 @pytest.mark.parametrize("capability, runs", [((6, 0), False), ((7, 0), False), ((7, 5), True), ((9, 0), True)])
 def test_a_gpu_older_than_torchs_code_is_seen(capability, runs):
-    assert machine.runs_on(capability, ["sm_75", "sm_80", "sm_90", "sm_120", "compute_120"]) is runs
-    assert machine.runs_on((6, 0), ["sm_50", "sm_60", "sm_90a"])
+    assert hardware.runs_on(capability, ["sm_75", "sm_80", "sm_90", "sm_120", "compute_120"]) is runs
+    assert hardware.runs_on((6, 0), ["sm_50", "sm_60", "sm_90a"])
+
+
+@pytest.mark.parametrize("torch, driver, asked", [
+    (None, True, False), ("2.13.0+cpu", True, False), ("2.13.0", False, False), ("2.13.0", True, True),
+    ("2.13.0+cu128", True, True), ("2.13.0+rocm6.4", False, True)])
+def test_torch_is_asked_only_where_it_could_see_a_gpu(monkeypatch, torch, driver, asked):
+    monkeypatch.setattr(hardware, "has_driver", lambda: driver)
+    assert hardware.may_have_gpu(torch) is asked
 
 
 @pytest.mark.parametrize("variable, host", [
@@ -43,7 +51,7 @@ def test_each_host_is_told_by_its_environment(monkeypatch, variable, host):
         monkeypatch.delenv(name, raising=False)
     if variable:
         monkeypatch.setenv(variable, "1")
-    assert machine.name_host() == host
+    assert hardware.name_host() == host
 
 
 def test_a_quota_is_what_the_files_leave_of_it(tmp_path, monkeypatch):
@@ -51,12 +59,12 @@ def test_a_quota_is_what_the_files_leave_of_it(tmp_path, monkeypatch):
     (tmp_path / "inner" / "a").write_bytes(b"x" * 100_000)
     (tmp_path / "b").write_bytes(b"x" * 50_000)
     (tmp_path / "link").symlink_to(tmp_path / "inner" / "a")
-    assert 150_000 <= machine.count_used(tmp_path) < 190_000  # whole blocks, and the link itself
-    monkeypatch.setattr(machine, "find_mount", lambda folder: tmp_path)
-    assert machine.measure_quota(tmp_path / "inner", 10**6) == 10**6 - machine.count_used(tmp_path)
+    assert 150_000 <= hardware.count_used(tmp_path) < 190_000  # whole blocks, and the link itself
+    monkeypatch.setattr(hardware, "find_mount", lambda folder: tmp_path)
+    assert hardware.measure_quota(tmp_path / "inner", 10**6) == 10**6 - hardware.count_used(tmp_path)
 
 
 def test_without_a_limit_or_a_disk_of_its_own_there_is_no_quota(tmp_path):
-    assert machine.measure_quota(tmp_path, None) is None
-    assert machine.measure_quota(Path(tmp_path.anchor), 10**9) is None
-    assert os.path.ismount(machine.find_mount(tmp_path))
+    assert hardware.measure_quota(tmp_path, None) is None
+    assert hardware.measure_quota(Path(tmp_path.anchor), 10**9) is None
+    assert os.path.ismount(hardware.find_mount(tmp_path))

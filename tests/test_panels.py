@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from course_lib import figures, measure
-from course_lib.generate import generate
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
-from course_lib.prediction import measure_effect
-from course_lib.settings import SamplerSettings
-from course_lib.sweep import film_strip, read_values, xy_grid
-from course_lib.trial import Trial, list_changes
-from course_lib.widgets import explore
+from course_lib.pictures import figures, measures
+from course_lib.sampling.drawing import generate
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.sweeps import film_strip, read_values, xy_grid
+from course_lib.sampling.trials import Trial, list_changes
+from course_lib.widgets.explorer import explore
+from course_lib.widgets.prediction import measure_effect
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 FEW = SamplerSettings(steps=3)
@@ -31,8 +31,8 @@ def test_a_film_strip_holds_the_pictures_it_says(pipe):
     for row, seed in enumerate((0, 1)):
         for column, cfg in enumerate((1.0, 8.0)):
             alone = generate(pipe, LADYBIRD, SamplerSettings(steps=3, cfg=cfg, seed=seed)).image
-            assert measure.distance(strip.pictures[row][column].image, alone) < 0.01  # a batch rounds differently
-            assert strip.numbers[row, column] == pytest.approx(measure.saturation(alone), abs=0.01)
+            assert measures.distance(strip.pictures[row][column].image, alone) < 0.01  # a batch rounds differently
+            assert strip.numbers[row, column] == pytest.approx(measures.saturation(alone), abs=0.01)
     assert "cfg" in strip.figure.caption and "8: " in strip.figure.caption
     assert len(strip._repr_mimebundle_()["image/png"]) <= 40_000
 
@@ -48,7 +48,7 @@ def test_a_grid_holds_every_pair(pipe):
     for row, scheduler in enumerate(("normal", "karras")):
         for column, steps in enumerate((2, 3)):
             alone = generate(pipe, LADYBIRD, SamplerSettings(steps=steps, scheduler=scheduler)).image
-            assert measure.distance(grid.pictures[row][column].image, alone) < 0.01
+            assert measures.distance(grid.pictures[row][column].image, alone) < 0.01
     assert len(grid._repr_mimebundle_()["image/png"]) <= 40_000
 
 

@@ -6,10 +6,11 @@ import torch
 from diffusers import KolorsImg2ImgPipeline, KolorsPipeline
 from PIL import Image
 
-from course_lib.generate import draw_batch
-from course_lib.judge import border_ground, judge
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.pipeline import Picture, draw, load, show_sheet
+from course_lib.model.loading import load
+from course_lib.pictures.classifier import border_ground, judge
+from course_lib.pictures.picture import Picture, show_sheet
+from course_lib.sampling.drawing import draw, draw_batch
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 

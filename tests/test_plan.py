@@ -5,11 +5,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from course_lib import footprint, hub, machine, plan
-from course_lib.kolors_configs import CONFIGS
-from course_lib.machine import GIB
+from course_lib import messages
+from course_lib.hub import repository
+from course_lib.machine import footprint, hardware, planning
+from course_lib.machine.configs import CONFIGS
+from course_lib.machine.hardware import GIB
+from course_lib.machine.planning import EXAMPLES, FOOTPRINTS, StepClock, example
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.plan import EXAMPLES, FOOTPRINTS, StepClock, example
 
 PARAMETERS = {"unet": 2_579_458_820, "vae": 83_653_863, "text_encoder": 6_243_584_000}
 
@@ -28,12 +30,12 @@ def test_the_full_kolors_has_its_known_size_and_takes_no_memory(parts, part):
     assert sum(weight.numel() for weight in weights) == PARAMETERS[part] == FOOTPRINTS["kolors"]["parameters"][part]
     assert {weight.device.type for weight in weights} == {"meta"}
     exact = sum(footprint.count_bytes(weight) for weight in weights)
-    assert abs(plan.weigh(FOOTPRINTS["kolors"], part) / exact - 1) < 0.05
+    assert abs(planning.weigh(FOOTPRINTS["kolors"], part) / exact - 1) < 0.05
 
 
 def test_the_shipped_footprints_are_those_of_the_configs(parts):
-    """The large one by its two shortest counts; `python -m course_lib.footprint` counts all of it anew."""
-    assert same(footprint.measure_folder(hub.TINY), FOOTPRINTS["tiny"])
+    """The large one by its two shortest counts; `python -m course_lib.machine.footprint` counts all of it anew."""
+    assert same(footprint.measure_folder(repository.TINY), FOOTPRINTS["tiny"])
     with torch.no_grad():
         kolors = FOOTPRINTS["kolors"]
         drawn = footprint.count_peak(parts["unet"], lambda: footprint.denoise(parts["unet"], 128, 2))
@@ -90,17 +92,17 @@ def test_tiles_of_512_px_cut_a_picture_of_1024_px():
 ])
 def test_the_plans_of_usual_machines(name, task, expected):
     found = EXAMPLES[name]
-    one = plan.plan(task, "kolors", found=found)
+    one = planning.plan(task, "kolors", found=found)
     assert (one.dtype, one.placement, one.encoder, one.size, one.vae_tiling, one.checkpointing) == expected
     assert one.peak_vram < found.gpu.vram_free and one.peak_ram < found.ram_free
 
 
-@pytest.mark.parametrize("task", plan.TASKS)
+@pytest.mark.parametrize("task", planning.TASKS)
 def test_every_plan_fits_whatever_the_memory(task):
     for tenths in range(40, 500, 7):
         found = example(20, "GPU", tenths / 10)
         try:
-            one = plan.plan(task, "kolors", found=found)
+            one = planning.plan(task, "kolors", found=found)
         except LessonError:
             assert tenths / 10 < 8  # GiB
         else:
@@ -109,20 +111,20 @@ def test_every_plan_fits_whatever_the_memory(task):
 
 def test_a_small_ram_makes_the_encoder_smaller_where_bitsandbytes_is(monkeypatch):
     small, larger = example(9, "8 GB", 7.4), example(9, "12 GB", 11.3)
-    assert plan.plan("draw", found=small).encoder == "stream"
-    monkeypatch.setattr(machine, "find_version", lambda package: "1.0")
-    assert [(one.encoder, one.encoder_bits, one.size) for one in (plan.plan("draw", found=small),
-                                                                  plan.plan("draw", found=larger))] \
+    assert planning.plan("draw", found=small).encoder == "stream"
+    monkeypatch.setattr(hardware, "find_version", lambda package: "1.0")
+    assert [(one.encoder, one.encoder_bits, one.size) for one in (planning.plan("draw", found=small),
+                                                                  planning.plan("draw", found=larger))] \
         == [("quantised", 4, 1024), ("quantised", 8, 1024)]
 
 
 def test_read_prompts_need_no_encoder():
-    one = plan.plan("draw", found=EXAMPLES["8 GB"], cached=True)
+    one = planning.plan("draw", found=EXAMPLES["8 GB"], cached=True)
     assert one.encoder == "cached" and [stage.name for stage in one.stages] == ["denoise", "decode"]
 
 
 def test_tiny_kolors_runs_on_the_cpu_even_where_a_gpu_is():
-    one = plan.plan("draw", "tiny", found=EXAMPLES["24 GB (A10, ModelScope)"])
+    one = planning.plan("draw", "tiny", found=EXAMPLES["24 GB (A10, ModelScope)"])
     assert (one.device, one.dtype, one.size, one.peak_vram) == ("cpu", "float32", 64, 0)
     assert 0.4 * GIB < one.peak_ram < GIB
 
@@ -136,37 +138,37 @@ def test_what_does_not_fit_is_told_with_numbers_and_the_hosts_next_step(language
     steps = set()
     for gpu, number in ((None, "0.0"), ("GPU", "3.0")):
         with pytest.raises(LessonError, match="kolors") as problem:
-            plan.plan("draw", "kolors", found=example(20, gpu, 3, host=host))
+            planning.plan("draw", "kolors", found=example(20, gpu, 3, host=host))
         assert f"{number} GiB" in problem.value.why and "7.0 GiB" in problem.value.why
         steps.add(problem.value.next_step)
-    assert steps == {plan.text(f"plan_next_{host}")}
+    assert steps == {messages.text(f"plan_next_{host}")}
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_too_little_ram_and_too_old_a_gpu_are_told_apart(language):
     set_language(language)
     with pytest.raises(LessonError) as problem:
-        plan.plan("draw", "tiny", found=example(0.1))
+        planning.plan("draw", "tiny", found=example(0.1))
     assert "0.1 GiB" in problem.value.why
     with pytest.raises(LessonError) as problem:
-        plan.plan("draw", found=example(2, "GPU", 15))
+        planning.plan("draw", found=example(2, "GPU", 15))
     assert "2.0 GiB" in problem.value.why
     old = example(20, "Tesla P100", 15, (6, 0))
     with pytest.raises(LessonError) as problem:
-        plan.plan("draw", found=replace(old, gpu=replace(old.gpu, usable=False)))
+        planning.plan("draw", found=replace(old, gpu=replace(old.gpu, usable=False)))
     assert "Tesla P100" in problem.value.why
     with pytest.raises(LessonError, match="dance"):
-        plan.plan("dance")
+        planning.plan("dance")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_plan_says_what_its_memory_is_made_of(language):
     set_language(language)
-    one = plan.plan("draw", found=EXAMPLES["16 GB (T4, Colab)"])
+    one = planning.plan("draw", found=EXAMPLES["16 GB (T4, Colab)"])
     said = str(one)
     assert f"{one.peak_vram / GIB:.1f} GiB" in said and "float16" in said
     assert all(f"UNet {4.80:.2f}" in line for line in said.splitlines()[3:])
-    assert len(plan.tabulate()) == 1 + 2 * len(EXAMPLES)
+    assert len(planning.tabulate()) == 1 + 2 * len(EXAMPLES)
 
 
 def test_the_seconds_of_a_step_are_measured_on_the_first_steps(pipe):

@@ -8,12 +8,13 @@ import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from course_lib.a1111 import read_parameters, write_parameters
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.pipeline import Picture
-from course_lib.png import build_graph, read_settings, write_chunks
-from course_lib.samplers import SAMPLERS, SCHEDULERS, check_names
-from course_lib.settings import MOST_SEED, SamplerSettings
+from course_lib.pictures.picture import Picture
+from course_lib.sampling.a1111 import read_parameters, write_parameters
+from course_lib.sampling.metadata import build_graph, read_settings, write_chunks
+from course_lib.sampling.samplers import SAMPLERS, check_names
+from course_lib.sampling.settings import MOST_SEED, SamplerSettings
+from course_lib.sampling.sigmas import SCHEDULERS
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 OURS = SamplerSettings(seed=2**53 + 1, control_after_generate="increment", steps=12, cfg=6.5, sampler_name="dpmpp_2m",
@@ -37,14 +38,14 @@ def graph_of(settings=OURS, prompt=LADYBIRD, negative_prompt="flat"):
 @pytest.fixture
 def saved(tmp_path):
     """Return the text chunks of a picture that was saved."""
-    path = Picture(Image.new("RGB", (64, 96)), "", settings=OURS, prompt=LADYBIRD, negative_prompt="flat") \
-        .save(tmp_path / "picture.png")
+    chunks = write_chunks(OURS, LADYBIRD, "flat", 64, 96)
+    path = Picture(Image.new("RGB", (64, 96)), "", chunks=chunks).save(tmp_path / "picture.png")
     with Image.open(path) as image:
         return dict(image.text)
 
 
 def test_a_saved_picture_gives_its_settings_back(tmp_path):
-    picture = Picture(Image.new("RGB", (64, 64)), "", settings=OURS, prompt=LADYBIRD, negative_prompt="flat")
+    picture = Picture(Image.new("RGB", (64, 64)), "", chunks=write_chunks(OURS, LADYBIRD, "flat", 64, 64))
     path = picture.save(tmp_path / "picture.png")
     assert read_settings(path) == read_settings(str(path)) == read_settings(path.read_bytes()) \
         == (OURS, LADYBIRD, "flat")

@@ -11,9 +11,10 @@ import pytest
 from loopback_hub import environment, running_hub
 from safetensors.numpy import save_file
 
-from course_lib import hub
+from course_lib import files
+from course_lib.hub import fetching, repository
+from course_lib.lora.publishing import TOKEN, find_alpha, publish
 from course_lib.messages import LessonError, set_language
-from course_lib.publish import TOKEN, find_alpha, publish
 
 REPO = "learner/line-art"
 LORA = {f"unet.block.{part}.lora_{side}.weight": numpy.ones((4, 8) if side == "A" else (8, 4), numpy.float32)
@@ -48,7 +49,7 @@ def test_a_lora_comes_back_as_it_was(server, folder):
     assert address == f"{server.address}/models/{REPO}"
     there = server.repos["models", REPO]
     assert sorted(there) == ["MODEL_LICENSE", "README.md", "lora.safetensors", "sample.png"]
-    fetched = hub.fetch(REPO)
+    fetched = fetching.fetch(REPO)
     assert (fetched / "lora.safetensors").read_bytes() == (folder / "lora.safetensors").read_bytes()
 
 
@@ -86,7 +87,7 @@ def test_the_agreement_is_taken_from_the_downloaded_kolors(server, folder, capsy
     (folder / "MODEL_LICENSE").unlink()
     publish(folder, REPO)
     assert "没有找到 Kolors 的许可协议" in capsys.readouterr().out
-    place = hub.cache_folder(hub.KOLORS)
+    place = repository.cache_folder(repository.KOLORS)
     place.mkdir(parents=True)
     (place / "MODEL_LICENSE").write_text("from the download")
     publish(folder, REPO)
@@ -207,5 +208,6 @@ def test_no_alpha_is_asked_for(folder):
 
 
 def test_publish_brings_no_torch():
-    subprocess.run([sys.executable, "-c", "import sys\nimport course_lib.publish\nassert 'torch' not in sys.modules"],
-                   cwd=hub.COURSE, check=True, env=os.environ)
+    code = "import sys\nimport course_lib.lora.publishing\nassert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code],
+                   cwd=files.COURSE, check=True, env=os.environ)

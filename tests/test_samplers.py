@@ -11,23 +11,20 @@ import torch
 
 from course_lib import messages
 from course_lib.messages import LessonError
-from course_lib.noise import PATH_SAMPLERS, step_noise
-from course_lib.sampler_step import ancestral_step
-from course_lib.samplers import (
+from course_lib.sampling.noise import PATH_SAMPLERS, step_noise
+from course_lib.sampling.samplers import (
     CFG_PP,
     SAMPLERS,
     STOCHASTIC,
-    Cancelled,
-    Step,
     check_names,
     count_looks,
     explain_sampler,
     gaussian_denoiser,
     gaussian_solution,
-    make_sigmas,
-    model_sigmas,
 )
-from course_lib.settings import SamplerSettings
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.sigmas import make_sigmas, model_sigmas
+from course_lib.sampling.step import Cancelled, Step, ancestral_step
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = runpy.run_path(str(DATA / "make_comfyui_reference.py"))

@@ -8,17 +8,17 @@ import sys
 import pytest
 from test_dataset import COURSE, make_set, snapshot
 
-from course_lib.dataset import prepare, scale_out
+from course_lib.dataset.checking import prepare, scale_out
+from course_lib.dataset.cluster import PYTHON
 from course_lib.messages import LessonError
-from course_lib.scale_out import PYTHON
 
 # Answers as Data-Juicer does: reads the recipe, measures, writes; {loss} is what goes wrong.
 STAND_IN = """#!{python}
 import json, sys
 from dataclasses import asdict
 from pathlib import Path
-from course_lib.picture_files import open_picture
-from course_lib.signals import measure
+from course_lib.pictures.picture_files import open_picture
+from course_lib.dataset.signals import measure
 assert sys.argv[1:3] == ["-m", "data_juicer.tools.process_data"] and sys.argv[3] == "--config"
 recipe = json.loads(Path(sys.argv[4]).read_text())
 assert recipe["process"] == [{{"course_measure_mapper": {{"batch_size": 1}}}}]
@@ -74,8 +74,8 @@ def test_without_an_engine_it_says_how_to_get_one(raw, tmp_path, monkeypatch):
     monkeypatch.setenv(PYTHON, str(tmp_path / "none"))
     with pytest.raises(LessonError) as raised:
         scale_out(raw, tmp_path / "many")
-    assert (COURSE / "course_lib" / "scale_requirements.txt").is_file()
-    assert "course_lib/scale_requirements.txt" in raised.value.next_step
+    assert (COURSE / "course_lib" / "dataset" / "cluster_requirements.txt").is_file()
+    assert "course_lib/dataset/cluster_requirements.txt" in raised.value.next_step
     with pytest.raises(LessonError):
         scale_out(raw, tmp_path / "many", engine="spark")
 

@@ -2,16 +2,16 @@
 
 import pytest
 
-from course_lib import set_exercises
+from course_lib.dataset.making.scenes import Scene, Thing
+from course_lib.exercises import sets
 from course_lib.messages import LANGUAGES, set_language
-from course_lib.scenes import Scene, Thing
 
 RIGHT = {"9.jpg": None, "5.png": "一只企鹅，扁平风格，橙色背景", "7.png": None}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return set_exercises.plant_problems(tmp_path_factory.mktemp("planted"))
+    return sets.plant_problems(tmp_path_factory.mktemp("planted"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -21,23 +21,23 @@ def folder(tmp_path_factory):
     ({**RIGHT, "11.png": None}, "11.png"), ({"9.jpg": None, "7.png": None}, "5.png")])
 def test_only_the_right_fixes_are_right(folder, capsys, language, fixes, hint):
     set_language(language)
-    assert set_exercises.check_fixes(folder, fixes) == (not hint)
+    assert sets.check_fixes(folder, fixes) == (not hint)
     assert hint in capsys.readouterr().out
 
 
 def test_planting_twice_gives_the_same_set(folder):
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
-    set_exercises.plant_problems(folder)
+    sets.plant_problems(folder)
     assert before == {file.name: file.read_bytes() for file in folder.iterdir()}
 
 
 def test_mirror_licence_and_scene():
-    assert set_exercises.check_mirror({"一只小猫": True, "左边是一只狗": False})
-    assert not set_exercises.check_mirror({"一只小猫": False}) and not set_exercises.check_mirror({})
+    assert sets.check_mirror({"一只小猫": True, "左边是一只狗": False})
+    assert not sets.check_mirror({"一只小猫": False}) and not sets.check_mirror({})
     offered = {"a": "cc0", "b": "by", "c": "by-nc", "d": ""}
-    assert set_exercises.check_licences(["b", "a"], offered)
+    assert sets.check_licences(["b", "a"], offered)
     for wrong in (["a"], ["a", "b", "c"], [], ["d"]):
-        assert not set_exercises.check_licences(wrong, offered)
+        assert not sets.check_licences(wrong, offered)
     scene = Scene((Thing("cat-face", 0.25, 0.5, 0.4), Thing("red-apple", 0.75, 0.5, 0.4)), "flat", "yellow")
-    assert set_exercises.check_scene_words(scene, "左边是一只小猫，右边是一个苹果，扁平风格，黄色背景")
-    assert not set_exercises.check_scene_words(scene, "右边是一只小猫")
+    assert sets.check_scene_words(scene, "左边是一只小猫，右边是一个苹果，扁平风格，黄色背景")
+    assert not sets.check_scene_words(scene, "右边是一只小猫")

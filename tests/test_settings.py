@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.settings import CONTROLS, MOST_SEED, SamplerSettings, check_settings, next_seed
+from course_lib.sampling.settings import CONTROLS, MOST_SEED, SamplerSettings, check_settings, next_seed
 
 NAN = float("nan")
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from course_lib.settings import SamplerSettings
-from course_lib.sigmas import SCHEDULERS, beta_cdf, make_sigmas, model_sigmas, to_sigma, to_timestep
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.sigmas import SCHEDULERS, beta_cdf, make_sigmas, model_sigmas, to_sigma, to_timestep
 
 HERE = Path(__file__).parent
 REFERENCE = runpy.run_path(str(HERE / "data" / "make_comfyui_reference.py"))

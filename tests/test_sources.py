@@ -9,9 +9,9 @@ import pytest
 from loopback_sources import Reply, Several, list_commons, list_openverse, serve
 from PIL import Image
 
-from course_lib import found_pictures, sources, web
-from course_lib.caption_table import read_table
-from course_lib.found_pictures import Candidate, clean, clean_url, read_licence
+from course_lib.dataset.collecting import rights, sources, web
+from course_lib.dataset.collecting.rights import Candidate, clean, clean_url, read_licence
+from course_lib.dataset.table import read_table
 from course_lib.messages import LessonError
 
 CONTACT = "learner@example.org"
@@ -103,7 +103,7 @@ def test_each_kind_of_bad_picture_costs_its_own_row(site, tmp_path):
     site.pages |= {
         "/pictures/0.png": Reply(b"<html>log in</html>", Content_Type="text/html"),
         "/pictures/1.png": Reply(png(), cut=40), "/pictures/2.png": png()[:-30], "/pictures/3.png": Reply(b"", 404),
-        "/pictures/5.png": Reply(b"", length=found_pictures.PICTURE_BYTES + 1),
+        "/pictures/5.png": Reply(b"", length=rights.PICTURE_BYTES + 1),
         "/pictures/6.png": Reply(png(), Content_Encoding="gzip"), "/pictures/7.png": Reply(b"", 500),
         "/pictures/8.png": b"MZ not a picture", "/pictures/10.png": Reply(b"", 302, Location="/pictures/10.png"),
         "/pictures/11.png": Reply(b"", 302, Location="http://127.0.0.1:1/secret"),
@@ -201,7 +201,7 @@ def test_closed_sources_send_nothing_before_another_purpose_is_confirmed(site, t
     assert len(site.requests) == before and not list(tmp_path.iterdir())
     assert len(download(site, found, tmp_path, purpose="display").saved) == 1
     assert read_table(tmp_path) == []  # what a training reads stays empty
-    assert [row["training"] for row in read_table(tmp_path, found_pictures.NOT_FOR_TRAINING)] == ["no"]
+    assert [row["training"] for row in read_table(tmp_path, rights.NOT_FOR_TRAINING)] == ["no"]
     assert "不能用于训练" in (tmp_path / "ATTRIBUTION.txt").read_text(encoding="utf-8")
     assert ("/counted" in site.paths()) == (source == "unsplash")
     assert {headers.get("Authorization") for *_, headers, _ in site.requests[:1]} <= {"Client-ID u-key", "p-key"}

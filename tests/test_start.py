@@ -18,7 +18,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from course_lib import messages, start
+from course_lib import messages, start, texts
 from course_lib.messages import LessonError
 
 COURSE = Path(__file__).parent.parent
@@ -172,7 +172,7 @@ def test_what_a_machine_lacks_is_said(language, tmp_path):
                        (lambda: start.make_environment(tmp_path / "file" / ".venv", False), "start_venv_failed")]:
         with pytest.raises(LessonError) as problem:
             check()
-        assert problem.value.what == messages.ERRORS[key][language][0].format(folder=tmp_path / "file" / ".venv")
+        assert problem.value.what == texts.ERRORS[key][language][0].format(folder=tmp_path / "file" / ".venv")
     start.check_modules()
     start.check_disk(tmp_path, needed=1)
 

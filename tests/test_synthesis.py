@@ -10,11 +10,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from course_lib import emoji, scenes, synthesis
-from course_lib.caption_table import read_table
-from course_lib.judge import judge
+from course_lib.dataset.making import scenes, synthesis
+from course_lib.dataset.making.scenes import Scene, Thing
+from course_lib.dataset.table import read_table
 from course_lib.messages import LessonError
-from course_lib.scenes import Scene, Thing
+from course_lib.pictures import emoji, wording
+from course_lib.pictures.classifier import judge
 from data.recipe.export import same_styles
 
 CAT = Scene((Thing("cat-face"),), "flat", "blue")
@@ -42,7 +43,7 @@ def test_the_judge_sees_what_the_scene_says_and_so_does_the_caption():
         if seen not in [(wanted[0], style, wanted[2]) for style in same_styles(*wanted[:2])]:
             missed.append((wanted, seen))
         for lang in ("zh", "en"):
-            named = emoji.read_prompt(scenes.describe(scene, lang))
+            named = wording.read_prompt(scenes.describe(scene, lang))
             assert (named.subject, named.style, named.ground, named.unknown) == (*wanted, ())
     # white on a colour, and yellow on yellow: the two of 120 that the judge takes for something else
     assert {wanted for wanted, _ in missed} <= {("key", "flat", "yellow"), ("rabbit-face", "flat", "cyan")}, missed

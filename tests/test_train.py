@@ -15,30 +15,31 @@ from PIL import Image
 from safetensors import safe_open
 from safetensors.torch import load_file
 
-from course_lib.generate import generate
-from course_lib.lora import add_lora, load_lora, remove_lora
-from course_lib.lora_adapters import without_lora
+from course_lib.dataset.example_sets import write_style_set
+from course_lib.lora.adapters import without_lora
+from course_lib.lora.verbs import add_lora, load_lora, remove_lora
 from course_lib.messages import LessonError
-from course_lib.noise import start_noise
-from course_lib.pipeline import load
-from course_lib.prompts import LENGTH, encode_text, pad_texts
-from course_lib.settings import SamplerSettings
-from course_lib.style_sets import write_style_set
-from course_lib.train import StepRecord, describe_result, fit, train
-from course_lib.train_config import TrainConfig
-from course_lib.train_data import prepare
-from course_lib.train_loss import (
+from course_lib.model.loading import load
+from course_lib.model.text import LENGTH, encode_text, pad_texts
+from course_lib.sampling.drawing import generate
+from course_lib.sampling.noise import start_noise
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.training.checkpoint import STATE
+from course_lib.training.config import TrainConfig
+from course_lib.training.examples import encode_set
+from course_lib.training.loop import describe_result, fit, train
+from course_lib.training.loss import (
     Batch,
-    draw_batch,
     make_generator,
+    noise_batch,
     noise_loss,
     place_batch,
     predict_noise,
     weigh_levels,
 )
-from course_lib.train_run import CHECKPOINTS, choose_precision
-from course_lib.train_state import STATE
-from course_lib.train_view import LiveView, PlainView, describe_end, draw_training, interrupts, smooth
+from course_lib.training.report import StepRecord
+from course_lib.training.run import CHECKPOINTS, choose_precision
+from course_lib.training.view import LiveView, PlainView, describe_end, draw_training, interrupts, smooth
 
 SMALL = TrainConfig(lora_rank=4, lora_alpha=4.0, batch_size=2, steps_per_epoch=6, learning_rate=1e-3,
                     lr_warmup_steps=2, checkpoint_every=100)
@@ -279,18 +280,18 @@ def test_samples_that_cannot_be_written_do_not_cost_the_lora(pipe, style_set, ca
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_captions_are_left_out_as_often_as_asked(pipe, style_set, cache, share):
     config = SMALL.but(caption_dropout=share)
-    data = prepare(pipe, style_set, config, cache=cache, say=str)
+    data = encode_set(pipe, style_set, config, cache=cache, say=str)
     examples = data.examples[:1] * 400
-    texts = draw_batch(pipe, examples, data.empty, config, make_generator("dropout")).texts
+    texts = noise_batch(pipe, examples, data.empty, config, make_generator("dropout")).texts
     left = (texts.pooled == data.empty.pooled).all(dim=1).float().mean()
     assert float(left) == pytest.approx(share, abs=0.08)
 
 
 def test_offset_noise_moves_whole_channels(pipe, style_set, cache):
     """Its mean over a picture has the variance 1/pixels of plain noise, and offset squared on top (Guttenberg)."""
-    data = prepare(pipe, style_set, SMALL, cache=cache, say=str)
+    data = encode_set(pipe, style_set, SMALL, cache=cache, say=str)
     for offset in (0.0, 0.1, 0.5):
-        noise = draw_batch(pipe, data.examples[:1] * 400, data.empty, SMALL.but(offset_noise=offset),
+        noise = noise_batch(pipe, data.examples[:1] * 400, data.empty, SMALL.but(offset_noise=offset),
                            make_generator("offset")).noise
         expected = 1 / noise[0, 0].numel() + offset ** 2
         assert float(noise.mean(dim=(2, 3)).var()) == pytest.approx(expected, rel=0.15)
@@ -340,8 +341,8 @@ def test_resume_says_what_is_wrong(pipe, style_set, cache, tmp_path):
 CHILD = """
 import os, resource, signal, sys
 from course_lib.messages import LessonError
-from course_lib.pipeline import load
-from course_lib.train import train, TrainConfig
+from course_lib.pictures.picture import load
+from course_lib.training.loop import train, TrainConfig
 config = TrainConfig(lora_rank=4, lora_alpha=4.0, batch_size=2, steps_per_epoch=6, learning_rate=1e-3,
                      lr_warmup_steps=2, checkpoint_every=2)
 pipe = load("tiny")
@@ -477,9 +478,9 @@ def test_the_last_sample_is_drawn_with_the_weights_that_are_saved(pipe, style_se
 
 def run_validation(pipe, style_set, cache, config):
     """Return the validation loss of the LoRA that the UNet has."""
-    from course_lib.train_loss import fix_batches
+    from course_lib.training.loss import fix_batches
 
-    data = prepare(pipe, style_set, config, cache=cache, say=str)
+    data = encode_set(pipe, style_set, config, cache=cache, say=str)
     with torch.no_grad():
         found = [noise_loss(pipe.unet, batch, pipe.scheduler.alphas_cumprod, config)[1]
                  for batch in fix_batches(pipe, data.validation, config)]
@@ -488,20 +489,20 @@ def run_validation(pipe, style_set, cache, config):
 
 def test_fp16_on_a_cpu_without_it_is_told(monkeypatch):
     said = []
-    monkeypatch.setattr("course_lib.train_run.has_fp16", lambda: False)
+    monkeypatch.setattr("course_lib.training.run.has_fp16", lambda: False)
     config = SMALL.but(precision="16-mixed")
     with pytest.raises(LessonError, match="fp16"):
         choose_precision(config, torch.device("cpu"), said.append)
     assert choose_precision(config.but(precision_fallback=True), torch.device("cpu"), said.append) == "32"
     assert len(said) == 1
-    monkeypatch.setattr("course_lib.train_run.has_fp16", lambda: True)
+    monkeypatch.setattr("course_lib.training.run.has_fp16", lambda: True)
     assert choose_precision(config, torch.device("cpu"), said.append) == "16-mixed"
     assert choose_precision(SMALL, torch.device("cpu"), said.append) == "32"
 
 
 def test_fp16_trains_with_a_scaler(pipe, style_set, cache, monkeypatch):
     """Imitated, slowly, but the same steps."""
-    monkeypatch.setattr("course_lib.train_run.has_fp16", lambda: True)
+    monkeypatch.setattr("course_lib.training.run.has_fp16", lambda: True)
     half = run_all(pipe, style_set, cache, SMALL.but(steps_per_epoch=2, precision="16-mixed"))
     plain = run_all(pipe, style_set, cache, SMALL.but(steps_per_epoch=2))
     assert half[0].loss == pytest.approx(plain[0].loss, rel=0.02)
@@ -549,7 +550,7 @@ def test_an_interrupt_before_the_first_step_is_answered_at_once(pipe, style_set,
         os.kill(os.getpid(), signal.SIGINT)
         raise AssertionError("went on")
 
-    monkeypatch.setattr("course_lib.train.prepare", interrupt)
+    monkeypatch.setattr("course_lib.training.loop.encode_set", interrupt)
     with pytest.raises(KeyboardInterrupt):
         fit(pipe, style_set, SMALL, output_path=tmp_path, cache=cache)
 
@@ -558,7 +559,7 @@ def test_memory_that_runs_out_before_the_first_step_is_told(pipe, style_set, cac
     def run_out(*arguments, **options):
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr("course_lib.train.prepare", run_out)
+    monkeypatch.setattr("course_lib.training.loop.encode_set", run_out)
     with pytest.raises(LessonError, match="CUDA out of memory"):
         run_all(pipe, style_set, cache)
 
@@ -587,7 +588,7 @@ def test_the_live_view_shows_a_training_and_its_button_ends_it(pipe, style_set, 
             if len(records) == 2:
                 self.stop.click()
 
-    monkeypatch.setattr("course_lib.train.open_view", lambda first: Clicked())
+    monkeypatch.setattr("course_lib.training.loop.open_view", lambda first: Clicked())
     config = SMALL.but(sample_prompts=("一只猫",), sample_steps=2, sample_every=1)
     result = fit(pipe, style_set, config, output_path=tmp_path, cache=cache)
     assert result.stopped == "asked" and result.step == 3 and read_step(tmp_path) == 3

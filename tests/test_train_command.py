@@ -14,14 +14,14 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
-from course_lib import train_command
-from course_lib.hub import TINY
-from course_lib.kolors_configs import CONFIGS
-from course_lib.lora_files import read_lora
+from course_lib.dataset.example_sets import write_style_set
+from course_lib.hub.repository import TINY
+from course_lib.lora.files import read_lora
+from course_lib.machine.configs import CONFIGS
 from course_lib.messages import LANGUAGES, LessonError
-from course_lib.style_sets import write_style_set
-from course_lib.train_command import PARTS, WEIGHTS, add_flags, check_paths, gather_parts, read_config
-from course_lib.train_run import has_fp16
+from course_lib.training import command
+from course_lib.training.command import PARTS, WEIGHTS, add_flags, check_paths, gather_parts, read_config
+from course_lib.training.run import has_fp16
 
 COURSE = Path(__file__).parent.parent
 # As the camp's notes give it, but for the comments behind the backslashes.
@@ -114,9 +114,9 @@ def test_bad_data_is_told_before_the_model_is_loaded(place, tmp_path, monkeypatc
     def load(*arguments):
         raise AssertionError("loaded")
 
-    monkeypatch.setattr(train_command, "open_model", load)
+    monkeypatch.setattr(command, "open_model", load)
     with pytest.raises(LessonError, match="nowhere"):
-        train_command.run(parse("--dataset_path", str(tmp_path / "nowhere"), "--model", "tiny"))
+        command.run(parse("--dataset_path", str(tmp_path / "nowhere"), "--model", "tiny"))
 
 
 def test_the_three_paths_make_a_model(tmp_path):
@@ -125,8 +125,8 @@ def test_the_three_paths_make_a_model(tmp_path):
     options = parse("--dataset_path", "x", *given)
     check_paths(options)
     folder = gather_parts(options, tmp_path)
-    from course_lib.loading import open_folder
-    from course_lib.plan import plan
+    from course_lib.machine.planning import plan
+    from course_lib.model.loading import open_folder
 
     pipe = open_folder(folder, plan("lora", "kolors", folder=folder))
     assert pipe.scheduler.config.num_train_timesteps == 1100
@@ -146,7 +146,7 @@ def test_an_encoder_without_a_tokenizer_takes_kolors_own(tmp_path, monkeypatch):
         asked.append((name, patterns))
         return TINY
 
-    monkeypatch.setattr(train_command.hub, "fetch", fetch)
+    monkeypatch.setattr(command.hub, "fetch", fetch)
     (tmp_path / "out").mkdir()
     folder = gather_parts(options, tmp_path / "out")
     assert asked == [("kolors", ["tokenizer/*"])]
@@ -171,7 +171,7 @@ def test_a_missing_config_is_kolors_own(tmp_path):
                     "--pretrained_text_encoder_path", str(tmp_path / "in" / "text_encoder"))
     (tmp_path / "out").mkdir()
     folder = gather_parts(options, tmp_path / "out")
-    from course_lib.footprint import read_configs
+    from course_lib.machine.footprint import read_configs
 
     (tmp_path / "in" / "text_encoder" / "config.json").write_text("{}")
     found = read_configs(folder)

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from course_lib.lora import ATTENTION
+from course_lib.lora.verbs import ATTENTION
 from course_lib.messages import LessonError
-from course_lib.train_config import (
+from course_lib.training.config import (
     FREE_TO_CHANGE,
     TrainConfig,
     check_config,

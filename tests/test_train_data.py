@@ -9,15 +9,15 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib import emoji
-from course_lib.judge import judge
-from course_lib.lora import add_lora, remove_lora
+from course_lib.dataset.example_sets import write_style_set
+from course_lib.lora.verbs import add_lora, remove_lora
 from course_lib.messages import LessonError
-from course_lib.style_sets import write_style_set
-from course_lib.train_cache import Cache, write_whole
-from course_lib.train_config import tiny_config
-from course_lib.train_data import Example, Order, choose_bucket, list_crops, prepare
-from course_lib.train_rows import MOST_PIXELS, read_rows
+from course_lib.pictures import wording
+from course_lib.pictures.classifier import judge
+from course_lib.training.cache import Cache, write_whole
+from course_lib.training.config import tiny_config
+from course_lib.training.examples import Example, Order, choose_bucket, encode_set, list_crops
+from course_lib.training.rows import MOST_PIXELS, read_rows
 
 PLAIN = tiny_config(random_flip=False)
 
@@ -45,7 +45,7 @@ def write_rows(part, rows, header=("file_name", "text"), encoding="utf-8"):
 
 def refusal(pipe, folder, config=PLAIN):
     with pytest.raises(LessonError) as problem:
-        prepare(pipe, folder, config, cache=None, say=str)
+        encode_set(pipe, folder, config, cache=None, say=str)
     return str(problem.value)
 
 
@@ -53,12 +53,12 @@ def test_style_set_shows_what_its_captions_say(style_set):
     for part, count in (("train", 4), ("validation", 2)):
         rows = read_rows(style_set / part)
         assert len(rows) == count
-        named = [emoji.read_prompt(row.caption) for row in rows]
+        named = [wording.read_prompt(row.caption) for row in rows]
         assert {one.style for one in named} == {"lineart"}
         seen = judge([row.picture for row in rows])
         assert [one.subject for one in seen] == [one.subject for one in named]
         assert [one.ground for one in seen] == [one.ground for one in named]
-    train, validation = ({emoji.read_prompt(row.caption).subject for row in read_rows(style_set / part)}
+    train, validation = ({wording.read_prompt(row.caption).subject for row in read_rows(style_set / part)}
                          for part in ("train", "validation"))
     assert not train & validation
 
@@ -146,14 +146,14 @@ def test_crops_cover_a_long_picture_and_a_square_has_one():
 
 
 def test_variants_hold_crops_and_mirrored_ones(pipe, folder):
-    made = prepare(pipe, folder, tiny_config(crop_variants=3, random_flip=True), cache=None, say=str)
+    made = encode_set(pipe, folder, tiny_config(crop_variants=3, random_flip=True), cache=None, say=str)
     assert [tuple(one.latents.shape) for one in made.examples] == [(6, 4, 16, 16)] * 2
-    centred = prepare(pipe, folder, tiny_config(center_crop=True, random_flip=False), cache=None, say=str)
+    centred = encode_set(pipe, folder, tiny_config(center_crop=True, random_flip=False), cache=None, say=str)
     assert [len(one.latents) for one in centred.examples] == [1, 1]
 
 
 def test_a_latent_is_the_vaes_own(pipe, style_set):
-    made = prepare(pipe, style_set, PLAIN, cache=None, say=str)
+    made = encode_set(pipe, style_set, PLAIN, cache=None, say=str)
     row = read_rows(style_set / "train")[0]
     pixels = pipe.image_processor.preprocess(row.picture)
     with torch.no_grad():
@@ -184,21 +184,21 @@ def test_each_batch_has_one_shape_and_an_epoch_holds_every_example():
 
 
 def test_what_was_computed_is_found_again_and_only_that(pipe, style_set, tmp_path):
-    first = prepare(pipe, style_set, PLAIN, cache=tmp_path, say=str)
-    second = prepare(pipe, style_set, PLAIN, cache=tmp_path, say=str)
+    first = encode_set(pipe, style_set, PLAIN, cache=tmp_path, say=str)
+    second = encode_set(pipe, style_set, PLAIN, cache=tmp_path, say=str)
     assert (first.found, second.made) == (0, 0) and first.made == second.found > 0
     for one, other in zip(first.examples, second.examples):
         assert torch.equal(one.latents, other.latents) and torch.equal(one.text.words, other.text.words)
-    flipped = prepare(pipe, style_set, tiny_config(), cache=tmp_path, say=str)  # other variants: pictures anew
+    flipped = encode_set(pipe, style_set, tiny_config(), cache=tmp_path, say=str)  # other variants: pictures anew
     assert flipped.made == len(first.examples) and flipped.digest == first.digest
 
 
 def test_a_broken_cache_file_is_computed_again(pipe, style_set, tmp_path):
-    whole = prepare(pipe, style_set, PLAIN, cache=tmp_path, say=str)
+    whole = encode_set(pipe, style_set, PLAIN, cache=tmp_path, say=str)
     files = sorted(tmp_path.rglob("*.safetensors"))
     for file in files:
         file.write_bytes(file.read_bytes()[:50])
-    again = prepare(pipe, style_set, PLAIN, cache=tmp_path, say=str)
+    again = encode_set(pipe, style_set, PLAIN, cache=tmp_path, say=str)
     assert again.made == len(files)
     assert torch.equal(whole.examples[0].latents, again.examples[0].latents)
 
@@ -206,7 +206,7 @@ def test_a_broken_cache_file_is_computed_again(pipe, style_set, tmp_path):
 def test_a_cache_that_cannot_be_written_is_told_and_passed_over(pipe, style_set, tmp_path):
     (tmp_path / "file").write_text("")
     said = []
-    made = prepare(pipe, style_set, PLAIN, cache=tmp_path / "file", say=said.append)
+    made = encode_set(pipe, style_set, PLAIN, cache=tmp_path / "file", say=said.append)
     assert len(made.examples) == 4 and any("缓存" in words for words in said)
 
 
@@ -230,9 +230,9 @@ def test_without_a_folder_nothing_is_kept():
 
 
 def test_validation_pictures_come_from_their_folder_or_are_held_back(pipe, style_set, folder):
-    made = prepare(pipe, style_set, PLAIN.but(validation_every=5), cache=None, say=str)
+    made = encode_set(pipe, style_set, PLAIN.but(validation_every=5), cache=None, say=str)
     assert (len(made.examples), len(made.validation)) == (4, 2)
-    held = prepare(pipe, style_set, PLAIN.but(validation_every=0), cache=None, say=str)
+    held = encode_set(pipe, style_set, PLAIN.but(validation_every=0), cache=None, say=str)
     assert held.validation == []
     assert "hold_back" in refusal(pipe, folder, PLAIN.but(validation_every=5))
 
@@ -251,17 +251,17 @@ def fill(unet):
 
 
 def test_prior_pictures_come_from_prompts_or_a_folder(pipe, style_set, folder, tmp_path):
-    drawn = prepare(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_prompts=("一只猫",), prior_pictures=2),
+    drawn = encode_set(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_prompts=("一只猫",), prior_pictures=2),
                     cache=tmp_path, say=str)
     assert [tuple(one.latents.shape) for one in drawn.prior] == [(1, 4, 16, 16)] * 2
     assert not torch.equal(drawn.prior[0].latents, drawn.prior[1].latents)
     fill(pipe.unet)
     try:
-        again = prepare(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_prompts=("一只猫",), prior_pictures=2),
+        again = encode_set(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_prompts=("一只猫",), prior_pictures=2),
                         cache=None, say=str)
     finally:
         remove_lora(pipe.unet)
     for one, other in zip(drawn.prior, again.prior):  # the base's, whatever LoRA is in the UNet
         torch.testing.assert_close(one.latents, other.latents)
-    given = prepare(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_folder=folder / "train"), cache=None, say=str)
+    given = encode_set(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_folder=folder / "train"), cache=None, say=str)
     assert len(given.prior) == 2

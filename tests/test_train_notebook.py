@@ -6,12 +6,12 @@ import time
 import pytest
 from jupyter_client.manager import start_new_kernel
 
+from course_lib.dataset.example_sets import write_style_set
 from course_lib.messages import TEXTS
-from course_lib.style_sets import write_style_set
 
 CELL = """
-from course_lib.pipeline import load
-from course_lib.train import fit, tiny_config
+from course_lib.pictures.picture import load
+from course_lib.training.loop import fit, tiny_config
 result = fit(load("tiny"), {folder!r}, tiny_config(batch_size=1, steps_per_epoch=100000), output_path={output!r},
              cache={cache!r})
 print("ended", result.stopped, result.step, result.path.is_file())

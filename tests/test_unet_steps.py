@@ -4,10 +4,10 @@ import pytest
 import torch
 from diffusers import UNet2DConditionModel
 
-from course_lib import unet_layers
-from course_lib.kolors_configs import CONFIGS
-from course_lib.prompts import Condition
-from course_lib.unet_steps import prepare_unet
+from course_lib.machine.configs import CONFIGS
+from course_lib.model import fast_layers
+from course_lib.model.text import Condition
+from course_lib.model.unet import prepare_unet
 
 # Kolors' own shape (first level without attention, then 2 and 10 blocks), only narrower and less deep.
 NARROW = {"block_out_channels": (32, 64, 64), "attention_head_dim": (1, 2, 2),
@@ -60,7 +60,7 @@ def test_a_long_text_is_seen_as_a_short_one(pipe):
 
 def test_the_layers_of_a_large_unet_are_called_as_they_are(narrow, monkeypatch):
     """No weight is copied; a hook on each layer counts its calls."""
-    monkeypatch.setattr(unet_layers, "MOST_WEIGHTS", 0)
+    monkeypatch.setattr(fast_layers, "MOST_WEIGHTS", 0)
     called = set()
     leaves = [layer for layer in narrow.modules() if isinstance(layer, (torch.nn.Linear, torch.nn.Conv2d))]
     hooks = [layer.register_forward_hook(lambda layer, *_: called.add(layer)) for layer in leaves]

@@ -5,12 +5,12 @@ import threading
 import pytest
 from peft import LoraConfig
 
-from course_lib.generate import generate
-from course_lib.samplers import Cancelled
-from course_lib.settings import SamplerSettings
-from course_lib.trial import Trial, draw_trial, list_loras
-from course_lib.widgets import explore
-from course_lib.worker import Worker, share_weights
+from course_lib.sampling.drawing import generate
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.step import Cancelled
+from course_lib.sampling.trials import Trial, draw_trial, list_loras
+from course_lib.widgets.explorer import explore
+from course_lib.widgets.worker import Worker, share_weights
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 SECONDS = 120
@@ -18,7 +18,7 @@ SECONDS = 120
 
 @pytest.fixture
 def with_lora():
-    from course_lib.pipeline import load
+    from course_lib.model.loading import load
 
     pipe = load("tiny")
     pipe.unet.add_adapter(LoraConfig(r=2, target_modules=["to_q", "to_k"], init_lora_weights=False), "trial")

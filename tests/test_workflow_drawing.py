@@ -9,10 +9,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from course_lib.lesson_rules import DRAWING_BYTES, drawing_problems
 from course_lib.messages import LessonError, set_language
 from course_lib.workflow import draw, read
-from course_lib.workflow_marks import KINDS, measure
+from course_lib.workflow.svg import KINDS, measure
+from notebooks.tools.rules import DRAWING_BYTES, drawing_problems
 
 TESTS = Path(__file__).parent
 FOLDER = TESTS.parent / "data" / "workflows"

@@ -12,14 +12,14 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.node_table import list_known
-from course_lib.node_types import NodeType, read_types
-from course_lib.pipeline import Picture
-from course_lib.png import build_graph
-from course_lib.settings import SamplerSettings
+from course_lib.pictures.picture import Picture
+from course_lib.sampling.metadata import build_graph, write_chunks
+from course_lib.sampling.settings import SamplerSettings
 from course_lib.workflow import Workflow, draw, read
-from course_lib.workflow_nodes import NODES
-from course_lib.workflow_parts import Node
+from course_lib.workflow.known import list_known
+from course_lib.workflow.node_types import NodeType, read_types
+from course_lib.workflow.nodes.built_in import NODES
+from course_lib.workflow.parts import Node
 
 TESTS = Path(__file__).parent
 sys.path.insert(0, str(TESTS / "comfyui"))
@@ -161,7 +161,8 @@ def test_every_way_in_gives_the_same(tmp_path):
 
 def test_the_picture_that_the_course_saves(tmp_path):
     settings = SamplerSettings(seed=3, steps=4)
-    path = Picture(Image.new("RGB", (64, 64)), "", settings=settings, prompt="一只瓢虫").save(tmp_path / "p.png")
+    chunks = write_chunks(settings, "一只瓢虫", "", 64, 64)
+    path = Picture(Image.new("RGB", (64, 64)), "", chunks=chunks).save(tmp_path / "p.png")
     assert strip(read(path).to_api()) == strip(build_graph(settings, "一只瓢虫", "", 64, 64))
 
 

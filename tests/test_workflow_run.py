@@ -11,21 +11,21 @@ import pytest
 import torch
 from PIL import Image
 
-from course_lib.comfy_nodes.host import surrounded
-from course_lib.generate import generate, sample
-from course_lib.lora import add_lora, load_lora, save_lora
+from course_lib.lora.verbs import add_lora, load_lora, save_lora
 from course_lib.messages import LANGUAGES, LessonError, set_language
-from course_lib.pipeline import load
-from course_lib.png import build_graph, read_settings
-from course_lib.prompts import encode_text
-from course_lib.samplers import Cancelled
-from course_lib.settings import SamplerSettings
-from course_lib.workflow_check import WorkflowError, check
-from course_lib.workflow_graph import read
-from course_lib.workflow_host import NotebookHost
-from course_lib.workflow_nodes import NODES
-from course_lib.workflow_results import Results, describe_value
-from course_lib.workflow_run import Cache, run
+from course_lib.model.loading import load
+from course_lib.model.text import encode_text
+from course_lib.sampling.drawing import generate, sample
+from course_lib.sampling.metadata import build_graph, read_settings
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.step import Cancelled
+from course_lib.workflow.checking import WorkflowError, check
+from course_lib.workflow.graph import read
+from course_lib.workflow.nodes.built_in import NODES
+from course_lib.workflow.nodes.host import surrounded
+from course_lib.workflow.notebook_host import NotebookHost
+from course_lib.workflow.results import Results, describe_value
+from course_lib.workflow.running import Cache, run
 
 COURSE = Path(__file__).parent.parent
 WORKFLOWS = sorted((COURSE / "data" / "workflows").glob("*.json"))
@@ -406,7 +406,7 @@ def test_a_result_tells_what_went_in_and_came_out(pipe):
 
 def test_a_notebook_shows_table_and_pictures(pipe, monkeypatch):
     shown = []
-    monkeypatch.setattr("course_lib.workflow_results.display", shown.append)
+    monkeypatch.setattr("course_lib.workflow.results.display", shown.append)
     results = run(graph(prompt="<b>一只瓢虫</b>"), models=pipe)
     results._ipython_display_()
     bundle = shown[0]._repr_mimebundle_()

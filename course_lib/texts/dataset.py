@@ -141,15 +141,15 @@ ERRORS = {
         "en": ("None of the {total} pictures of {folder} is left; nothing was written.", "Each has a reason why it cannot be used.", "Read the reasons with check; is the training size too large?")},
     "set_scale_missing": {
         "zh": ("没有找到装着 Data-Juicer 的 Python：{place}。", "它装的包和课程的版本冲突，所以要放在单独的环境里。",
-               "在课程文件夹里运行：python -m venv outputs/scale，再运行 outputs/scale/bin/python -m pip install -r course_lib/scale_requirements.txt；别处的环境用环境变量 {variable} 指出。"),
+               "在课程文件夹里运行：python -m venv outputs/scale，再运行 outputs/scale/bin/python -m pip install -r course_lib/dataset/cluster_requirements.txt；别处的环境用环境变量 {variable} 指出。"),
         "en": ("There is no Python with Data-Juicer at {place}.", "Its packages clash with the course's, so it needs an environment of its own.",
-               "In the course's folder run: python -m venv outputs/scale, then outputs/scale/bin/python -m pip install -r course_lib/scale_requirements.txt; an environment elsewhere is named by the variable {variable}.")},
+               "In the course's folder run: python -m venv outputs/scale, then outputs/scale/bin/python -m pip install -r course_lib/dataset/cluster_requirements.txt; an environment elsewhere is named by the variable {variable}.")},
     "set_scale_engine": {
         "zh": ("engine={engine} 不能用。", "它是 Data-Juicer 里的名字：{known}。", "一台机器或集群都可以用 ray；不要 Ray 就写 default。"),
         "en": ("engine={engine} cannot be used.", "It is one of Data-Juicer's names: {known}.", "Use ray on one machine or a cluster; default does without Ray.")},
     "set_scale_failed": {
-        "zh": ("Data-Juicer 没有做完，什么都没有写。", "它最后说的是：{cause}", "核对它的环境（scale_requirements.txt）和 Ray 的地址；图片不多时 prepare 就够了，结果相同。"),
-        "en": ("Data-Juicer did not finish; nothing was written.", "The last it said: {cause}", "Check its environment (scale_requirements.txt) and Ray's address; for fewer pictures prepare will do, with the same result.")},
+        "zh": ("Data-Juicer 没有做完，什么都没有写。", "它最后说的是：{cause}", "核对它的环境（cluster_requirements.txt）和 Ray 的地址；图片不多时 prepare 就够了，结果相同。"),
+        "en": ("Data-Juicer did not finish; nothing was written.", "The last it said: {cause}", "Check its environment (cluster_requirements.txt) and Ray's address; for fewer pictures prepare will do, with the same result.")},
     "set_out_inside": {
         "zh": ("{out} 不能用来放结果。", "结果和原始图片 {folder} 不能一个在另一个里面：原始图片不会被改动。", "换一个在原始文件夹外面的位置。"),
         "en": ("{out} cannot take the result.", "The result and the raw pictures in {folder} may not lie in one another: the raw ones are never changed.", "Choose a place outside the raw folder.")},

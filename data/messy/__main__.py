@@ -7,9 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from course_lib.emoji import GROUNDS, subjects
-from course_lib.scenes import Scene, Thing, describe
-from course_lib.synthesis import render
+from course_lib.dataset.making.scenes import Scene, Thing, describe
+from course_lib.dataset.making.synthesis import render
+from course_lib.pictures.emoji import GROUNDS, subjects
 from data.messy import FOLDER, NEEDED, Raw, plant
 
 STYLE = "lineart"

@@ -39,7 +39,7 @@ def main() -> None:
 
 def train_all_vae(options: argparse.Namespace) -> torch.nn.Module:
     """Train the VAE (or read it, once it is trained) and set its scaling factor; renew the one it started from."""
-    from course_lib.hub import write_manifest
+    from course_lib.hub.manifest import write_manifest
     from data.recipe.export import forget_origin
     from data.recipe.vae import set_scaling_factor, train_vae
 
@@ -97,7 +97,7 @@ def train_all_unet(options: argparse.Namespace) -> tuple:
 
 def export(options: argparse.Namespace) -> None:
     """Write the trained parts as one diffusers folder."""
-    from course_lib.hub import write_manifest
+    from course_lib.hub.manifest import write_manifest
     from data.recipe.export import export_model
 
     export_model(*train_all_unet(options), options.out / "tiny_kolors")

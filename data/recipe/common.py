@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
-from course_lib import emoji
-from course_lib.judge import to_tensor
+from course_lib.pictures import emoji
+from course_lib.pictures.classifier import to_tensor
 
 HERE = Path(__file__).parent
 ALL_STYLES = tuple(emoji.STYLES)

@@ -15,9 +15,10 @@ from diffusers.pipelines.kolors import ChatGLMTokenizer
 from PIL import Image
 from safetensors.torch import save_file
 
-from course_lib import emoji, hub
-from course_lib.generate import draw_batch
-from course_lib.judge import border_ground, judge
+from course_lib.hub import manifest
+from course_lib.pictures import emoji, wording
+from course_lib.pictures.classifier import border_ground, judge
+from course_lib.sampling.drawing import draw_batch
 from data.recipe import unet, vae
 from data.recipe.common import HERE
 
@@ -74,12 +75,12 @@ def write_prompt(subject: str, style: str, ground: str, language: str, rng: rand
     return f"a {rng.choice(row['en'])}, {style_word}, {ground_word} background"
 
 
-def choose_prompts(count: int, styles: tuple[str, ...], seed: int = 7) -> list[tuple[str, str, emoji.Named]]:
+def choose_prompts(count: int, styles: tuple[str, ...], seed: int = 7) -> list[tuple[str, str, wording.Named]]:
     """Choose prompts over all subjects, grounds and these styles -> (language, prompt, what it names)."""
     rng = random.Random(f"{seed} prompts")
     chosen = []
     for number in range(count):
-        named = emoji.Named(rng.choice(list(emoji.subjects())), rng.choice(styles), rng.choice(list(emoji.GROUNDS)))
+        named = wording.Named(rng.choice(list(emoji.subjects())), rng.choice(styles), rng.choice(list(emoji.GROUNDS)))
         language = ("zh", "en")[number % 2]
         chosen.append((language, write_prompt(named.subject, named.style, named.ground, language, rng), named))
     return chosen
@@ -153,7 +154,7 @@ def write_card(pipe: KolorsPipeline, runs: Path, folder: Path) -> dict[str, dict
     for name in ("vae", "unet"):
         shutil.copyfile(runs / f"{name}.jsonl", card / f"{name}.jsonl")
     write_readme(pipe, scores, folder)
-    hub.write_manifest(folder)
+    manifest.write_manifest(folder)
     return scores
 
 

@@ -1,4 +1,4 @@
-"""Stage 2: the judge (course_lib.judge), trained on composed pictures of all styles, half of them through the VAE.
+"""Stage 2: the judge (course_lib.pictures), trained on composed pictures of all styles, half of them through the VAE.
 
 There is one line drawing of each subject, so half of the line art is traced from the flat pictures instead: else the
 judge would know a subject by that one drawing, and call every other hand's wrong.
@@ -18,8 +18,7 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from PIL import Image
 
-from course_lib import emoji
-from course_lib.judge import JudgeNet, to_tensor
+from course_lib.pictures import JudgeNet, emoji, to_tensor
 from data.recipe.common import ALL_STYLES, load_checkpoint, log, one_cycle, save_checkpoint
 
 STEPS = 2000

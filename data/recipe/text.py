@@ -9,7 +9,7 @@ import torch
 from diffusers.pipelines.kolors import ChatGLMModel, ChatGLMTokenizer
 from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig
 
-from course_lib import emoji
+from course_lib.pictures import emoji, wording
 from data.recipe.common import ALL_STYLES
 
 VOCABULARY = 700
@@ -20,7 +20,7 @@ MOST_TOKENS = 256  # the pipeline pads every prompt to this length
 def make_captions(count: int, styles: tuple[str, ...], seed: int = 0) -> list[str]:
     """Write `count` captions of random scenes, half of them Chinese, half English."""
     rng = random.Random(f"{seed} captions")
-    return [emoji.caption(emoji.random_scene(rng, styles), ("zh", "en")[number % 2], rng) for number in range(count)]
+    return [wording.caption(emoji.random_scene(rng, styles), ("zh", "en")[number % 2], rng) for number in range(count)]
 
 
 def train_tokenizer(folder: Path, seed: int = 0) -> ChatGLMTokenizer:

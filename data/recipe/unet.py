@@ -14,7 +14,7 @@ import torch
 from diffusers import AutoencoderKL, EulerDiscreteScheduler, UNet2DConditionModel
 from diffusers.pipelines.kolors import ChatGLMModel, ChatGLMTokenizer
 
-from course_lib import emoji
+from course_lib.pictures import emoji, wording
 from data.recipe.common import compose_batch, lighter_numbers, load_checkpoint, log, one_cycle, save_checkpoint
 from data.recipe.text import HIDDEN, encode, tokenize
 
@@ -75,7 +75,7 @@ def make_latents(vae: AutoencoderKL, device: str, seed: int,
 
 def write_captions(scenes: list[emoji.Scene], rng: random.Random) -> list[str]:
     """Word one caption a scene, zh or en, or leave it empty."""
-    return ["" if rng.random() < EMPTY_CAPTIONS else emoji.caption(scene, rng.choice(("zh", "en")), rng)
+    return ["" if rng.random() < EMPTY_CAPTIONS else wording.caption(scene, rng.choice(("zh", "en")), rng)
             for scene in scenes]
 
 

@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from diffusers import AutoencoderKL
 
-from course_lib import emoji
+from course_lib.pictures import emoji
 from data.recipe.common import (
     ALL_STYLES,
     compose_batch,

@@ -18,11 +18,11 @@
 # This lesson: look at the machine, draw the first picture, draw it again without the course's code, open the model and see what its
 # three parts do and how they work together, and find out what machine the full Kolors wants. Run the cells from top to bottom (Shift+Enter).
 # %% lang="zh"
-from course_lib.messages import set_language
+from course_lib.messages import LessonError, set_language
 
 set_language("zh")
 # %% lang="en"
-from course_lib.messages import set_language
+from course_lib.messages import LessonError, set_language
 
 set_language("en")
 # %% [markdown] lang="zh"
@@ -34,10 +34,9 @@ set_language("en")
 #
 # The table says what the machine has and which lessons run on it (your figures differ from those stored here).
 # %% tags=["nbval-ignore-output"]
-from course_lib import machine
-from course_lib.__main__ import describe_machine
+from course_lib.machine import FOOTPRINTS, describe_machine, find_mount, look, plan, tabulate
 
-print("\n".join(describe_machine(machine.look())))
+print("\n".join(describe_machine(look())))
 # %% [markdown] lang="zh"
 # ## 2. 第一张图
 #
@@ -47,7 +46,10 @@ print("\n".join(describe_machine(machine.look())))
 #
 # `load` opens the model, `draw` draws. Put your own words between the quotes, such as "a cat, yellow background".
 # %%
-from course_lib.pipeline import draw, load
+from course_lib.model import decode, encode_picture, encode_text, load
+from course_lib.sampling import (
+    SCHEDULERS, SamplerSettings, build_predictor, draw, generate, model_sigmas, start_noise, to_timestep,
+)
 
 pipe = load("tiny")
 ladybird = draw(pipe, "一只瓢虫，蓝色背景", seed=1)
@@ -66,7 +68,7 @@ print(again.image.tobytes() == ladybird.image.tobytes())
 # %% [markdown] lang="en"
 # Another `seed` is another start noise, and so another ladybird. Both languages are understood:
 # %%
-from course_lib.pipeline import show_sheet
+from course_lib.pictures import Picture, distance, judge, name_of, plot, score, show_sheet
 
 prompts = ["一只瓢虫，蓝色背景", "a ladybird on a blue background", "一个苹果，黄色背景", "an apple, white background"]
 sheet = [draw(pipe, prompt, seed=seed) for seed in (2, 3) for prompt in prompts]
@@ -77,8 +79,6 @@ show_sheet(sheet, columns=4)
 # The tiny model knows only the 64 subjects it was trained on. Asked for another, the course says so instead of quietly drawing
 # something wrong:
 # %%
-from course_lib.messages import LessonError
-
 try:
     draw(pipe, "一条龙，红色背景")
 except LessonError as problem:
@@ -94,9 +94,6 @@ except LessonError as problem:
 # Every claim in this course needs a number. `judge` is a small classifier: it looks at a picture and says which subject, which
 # style and which ground it sees, and how sure it is (0 to 1). Its own accuracy stands in `data/judge/README.md`.
 # %%
-from course_lib.emoji import name_of
-from course_lib.judge import judge, score
-
 seen = judge([ladybird.image])[0]
 print(name_of(seen.subject), f"{seen.subject_confidence:.1f}")
 print(name_of(seen.ground), f"{seen.ground_confidence:.1f}")
@@ -119,7 +116,7 @@ print(f"subject {result.subject:.0%}, ground {result.ground:.0%}")
 import torch
 from diffusers import KolorsPipeline
 
-from course_lib.hub import fetch
+from course_lib.hub import cache_folder, fetch, find_repo
 
 plain = KolorsPipeline.from_pretrained(fetch("tiny"))
 plain.set_progress_bar_config(disable=True)
@@ -172,8 +169,6 @@ print("pixels ", tuple(pixels.shape))
 # The **text encoder** cuts the prompt into tokens and gives each a row of numbers; the last row stands for the whole sentence. Two sentences that mean much
 # the same point much the same way. Measured with the cosine (1 is the same direction, 0 has nothing to do with it):
 # %%
-from course_lib.prompts import encode_text
-
 print(pipe.tokenizer.tokenize("一只瓢虫，蓝色背景"))
 sentences = ["一只瓢虫，蓝色背景", "a ladybird on a blue background", "一个苹果，蓝色背景", "一只瓢虫，红色背景"]
 directions = torch.nn.functional.normalize(torch.stack([encode_text(pipe, sentence).pooled for sentence in sentences]))
@@ -189,11 +184,6 @@ for sentence, likeness in zip(sentences, directions @ directions[0]):
 #
 # The **VAE** squeezes 64 x 64 pixels of three numbers into 16 x 16 places of four numbers, and turns them back:
 # %%
-from course_lib.generate import decode, encode_picture
-from course_lib.measure import distance
-from course_lib.noise import start_noise
-from course_lib.pipeline import Picture
-
 small = encode_picture(pipe, ladybird.image)
 back = decode(pipe, small)
 only_noise = decode(pipe, start_noise([1], (4, 16, 16)))
@@ -211,9 +201,6 @@ show_sheet([Picture(ladybird.image, "pixels"), Picture(back, "pixels -> latent -
 # The **UNet** guesses noise. Add noise of different strengths to the latents of eight pictures (ladybirds and apples), let it guess what was added, and see how far
 # off it is. Each strength is asked three times: with the right prompt, with none, and with the wrong one.
 # %%
-from course_lib.figures import plot
-from course_lib.generate import build_predictor
-
 two = ["一只瓢虫，蓝色背景", "一个苹果，黄色背景"]
 latents = torch.cat([encode_picture(pipe, draw(pipe, name, seed=seed).image) for seed in range(1, 5) for name in two])
 told = {"right prompt": two * 4, "no prompt": [""] * 8, "wrong prompt": two[::-1] * 4}
@@ -241,11 +228,6 @@ plot({name: (timesteps, values) for name, values in errors.items()}, "timestep",
 #
 # The three together are all there is to drawing, in a dozen lines:
 # %%
-from course_lib.generate import generate
-from course_lib.samplers import SCHEDULERS, model_sigmas
-from course_lib.settings import SamplerSettings
-from course_lib.sigmas import to_timestep
-
 schedule = model_sigmas(pipe.scheduler.config)
 sigmas = SCHEDULERS["normal"](20, schedule)                                     # 噪声从强到弱 / the noise, from strong to weak
 words, no_words, pooled, no_pooled = pipe.encode_prompt("一只瓢虫，蓝色背景")            # 文本编码器 / text encoder
@@ -274,8 +256,6 @@ same
 # The full Kolors is the same code with another name, `load("kolors")`. How much memory it takes can be counted from its configs without downloading it. How it would
 # draw and train on five usual machines:
 # %%
-from course_lib.plan import FOOTPRINTS, tabulate
-
 print("\n".join(tabulate("kolors")))
 # %% [markdown] lang="zh"
 # 那你眼前的这台机器呢？放得下，就列出每一步要多少内存；放不下，就说差多少、下一步怎么办（你看到的和这里存下的不同）：
@@ -283,8 +263,6 @@ print("\n".join(tabulate("kolors")))
 # And the machine in front of you? If it fits, the plan lists what each stage takes; if not, it says what is missing and what to do next (yours differs from what is
 # stored here):
 # %% tags=["nbval-ignore-output"]
-from course_lib.plan import plan
-
 try:
     print(plan("draw", "kolors"))
 except LessonError as problem:
@@ -350,9 +328,7 @@ if DOWNLOAD:
 # %% tags=["nbval-ignore-output"]
 from pathlib import Path
 
-from course_lib.hub import cache_folder, find_repo
-
-print(machine.find_mount(cache_folder(find_repo("kolors"))) == machine.find_mount(Path.cwd()))
+print(find_mount(cache_folder(find_repo("kolors"))) == find_mount(Path.cwd()))
 # %% [markdown] lang="zh"
 # ## 练习
 #

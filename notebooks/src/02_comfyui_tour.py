@@ -13,11 +13,11 @@
 #
 # The model is still Tiny Kolors, so no GPU is needed, and ComfyUI need not be installed first.
 # %% lang="zh"
-from course_lib.messages import set_language
+from course_lib.messages import LessonError, set_language
 
 set_language("zh")
 # %% lang="en"
-from course_lib.messages import set_language
+from course_lib.messages import LessonError, set_language
 
 set_language("en")
 # %% [markdown] lang="zh"
@@ -29,9 +29,8 @@ set_language("en")
 #
 # The first is code; one line will do:
 # %%
-from course_lib.generate import generate
-from course_lib.pipeline import load
-from course_lib.settings import SamplerSettings
+from course_lib.model import load
+from course_lib.sampling import SamplerSettings, generate
 
 pipe = load("tiny")
 by_code = generate(pipe, "一只瓢虫，蓝色背景", SamplerSettings(seed=0, steps=25, cfg=5.0))
@@ -45,8 +44,8 @@ by_code
 #
 # The third is to lay the process out as a graph. `read` opens a workflow file, `draw` draws it as it looks on ComfyUI's canvas:
 # %%
-from course_lib.hub import COURSE
-from course_lib.workflow import draw, read
+from course_lib.files import CAMP, COURSE
+from course_lib.workflow import Cache, VAEDecode, draw, read, run
 
 WORKFLOWS = COURSE / "data" / "workflows"
 core = read(WORKFLOWS / "core_text_to_image.json")
@@ -60,10 +59,7 @@ draw(core)
 #
 # `run` runs them in their order. Is the picture the one that the code drew?
 # %%
-from course_lib.measure import distance
-from course_lib.pipeline import Picture, show_sheet
-from course_lib.workflow import run
-from course_lib.workflow_run import Cache
+from course_lib.pictures import Picture, distance, show_sheet
 
 cache = Cache()
 results = run(core, cache=cache)
@@ -146,7 +142,6 @@ show_sheet([Picture(image, f"{number + 1}") for number, image in enumerate(camp_
 # The second workflow has a LoRA node more. It looks for the file that the camp's training script left, `epoch=0-step=500.ckpt`. Let us make such a file first: take the small "line art" LoRA that
 # comes with the course (lesson 4 teaches how to train it), write it in the camp's format, and put it where the workflow looks.
 # %%
-from course_lib.hub import CAMP
 from course_lib.lora import convert
 
 with_lora = read(WORKFLOWS / "kolors_with_lora_example.json")
@@ -213,8 +208,6 @@ print(f"{distance(picture, other):.3f}")
 # %% [markdown] lang="en"
 # **Debugging**: where something is wrong, you are told which node, which input, and what was expected. Three things broken on purpose:
 # %%
-from course_lib.messages import LessonError
-
 def try_it(node, name, value):
     broken = core.to_api()
     broken[node]["inputs"][name] = value
@@ -233,8 +226,6 @@ try_it("8", "samples", ["6", 0])
 # **Openness**: a node is just a Python class that says what it takes, what it gives, and how. This is all of `VAEDecode`:
 # %%
 import inspect
-
-from course_lib.workflow_nodes import VAEDecode
 
 print(inspect.getsource(VAEDecode))
 # %% [markdown] lang="zh"

@@ -5,7 +5,7 @@
 # 夏令营的笔记说：步数越多越精确也越慢；cfg 越高越听提示词；denoise 决定有多少内容被噪声盖住；换采样器和调度器会改变质量和多样性。
 #
 # 这一课不背结论，而是一条一条去量：每句话都对应这里算出来的一条曲线或一个数，也会看到它从哪里开始不再成立。用的是小可图，几分钟内全部跑完；
-# 课程自己的采样循环（`course_lib.samplers`）按论文写成，给出的数和 ComfyUI 一样。
+# 课程自己的采样循环（`course_lib.sampling`）按论文写成，给出的数和 ComfyUI 一样。
 # %% [markdown] lang="en"
 # # Lesson 3　The seven parameters of the KSampler, each of them measured
 #
@@ -14,7 +14,7 @@
 # other samplers and schedulers change quality and diversity.
 #
 # This lesson learns no sentence by heart. It measures each of them: every claim is a curve or a number computed here, and you will see where it stops
-# being true. All of it runs on Tiny Kolors within minutes; the course's own sampling loop (`course_lib.samplers`) is written from the papers and gives
+# being true. All of it runs on Tiny Kolors within minutes; the course's own sampling loop (`course_lib.sampling`) is written from the papers and gives
 # ComfyUI's numbers.
 # %% lang="zh"
 from course_lib.messages import set_language
@@ -33,9 +33,11 @@ set_language("en")
 #
 # `SamplerSettings` holds the seven fields of the KSampler's panel under the same names; `generate` draws by them.
 # %%
-from course_lib.generate import generate
-from course_lib.pipeline import load
-from course_lib.settings import SamplerSettings
+from course_lib.model import encode_picture, load, preview
+from course_lib.sampling import (
+    SAMPLERS, SCHEDULERS, SamplerSettings, Trial, gaussian_denoiser, gaussian_solution, generate, model_sigmas,
+    next_seed, xy_grid,
+)
 
 pipe = load("tiny")
 prompt = "一只瓢虫，卡通风格，蓝色背景"
@@ -70,8 +72,9 @@ explorer
 # the strength of the noise, sigma, falls from about 29 to 0. Below, the predicted picture and sigma at steps 1, 3, 5 ...: ground and place come first, then
 # the shape, then details.
 # %%
-from course_lib.generate import preview
-from course_lib.pipeline import Picture, show_sheet
+from course_lib.pictures import (
+    GROUNDS, Picture, clipped, distance, diversity, judge, plot, saturation, show_sheet, subjects,
+)
 
 seen = []
 generate(pipe, prompt, settings, callback=seen.append)
@@ -87,9 +90,6 @@ show_sheet([Picture(preview(pipe, step.denoised), f"step {step.index + 1:2}  sig
 # pictures of fewer steps are from it (mean difference of the pixels, 0 to 1).
 # %% tags=["nbval-ignore-output"]
 from dataclasses import replace
-
-from course_lib.figures import plot
-from course_lib.measure import distance
 
 STEPS = (2, 4, 7, 10, 15, 20, 30, 50)
 SEEDS = (1, 2)
@@ -129,10 +129,6 @@ plot({"seeds 1, 2": (STEPS, far)}, "steps", "distance to 200 steps", xscale="log
 # one guess only, and it is twice as fast. The claim: a higher cfg shows more of the prompt. Let the judge score pictures of 8 prompts, and measure saturation and the share
 # of clipped values (0 or 255) beside it.
 # %%
-from course_lib.emoji import GROUNDS, subjects
-from course_lib.judge import judge
-from course_lib.measure import clipped, saturation
-
 CFGS = (0, 1, 2, 3, 5, 8, 12, 20)
 grounds = list(GROUNDS)
 scenes = [(subject, grounds[number % 10]) for number, subject in enumerate(list(subjects())[::8])]
@@ -169,8 +165,6 @@ show_sheet(generate(pipe, prompt, [replace(settings, cfg=cfg) for cfg in CFGS]),
 # 30 % of the schedule is drawn anew. The source is a cat on yellow; the prompt asks for a dog: measure how close the result still is to the source, and how many
 # results have become dogs.
 # %%
-from course_lib.generate import encode_picture
-
 source = generate(pipe, "一只猫，扁平风格，黄色背景", settings)
 latent = encode_picture(pipe, source.image)
 DENOISE = (0.1, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0)
@@ -199,8 +193,6 @@ show_sheet([source, *(by_denoise[denoise][0] for denoise in DENOISE)], columns=8
 # The seed decides the noise at the start and nothing else: the same seed, the same picture. How different are the pictures of eight seeds? `diversity` is the mean
 # distance of each two of them in the judge's eyes (0 to 1). See also what cfg does to it: the higher the cfg, the more the eight pictures are alike. That is the price of obedience.
 # %%
-from course_lib.judge import diversity
-
 for cfg in (1, 5, 12):
     family = generate(pipe, "一只猫", [replace(settings, seed=seed, cfg=cfg) for seed in range(8)])
     print(f"cfg {cfg:2}  diversity {diversity([picture.image for picture in family]):.3f}")
@@ -214,8 +206,6 @@ show_sheet(family, columns=8)
 # %%
 import random
 
-from course_lib.settings import next_seed
-
 for control in ("fixed", "increment", "decrement", "randomize"):
     print(f"{control:10} 8 -> {next_seed(replace(settings, seed=8, control_after_generate=control), random.Random(0))}")
 # %% [markdown] lang="zh"
@@ -228,8 +218,6 @@ for control in ("fixed", "increment", "decrement", "randomize"):
 # The **scheduler** decides which levels of noise, sigma, the way goes through; the **sampler** decides how to go from one level to the next. First the nine schedulers'
 # levels for 20 steps:
 # %%
-from course_lib.sigmas import SCHEDULERS, model_sigmas
-
 levels = model_sigmas(pipe.scheduler.config)
 lines = {}
 for name, schedule in SCHEDULERS.items():
@@ -244,9 +232,6 @@ plot(lines, "step", "sigma", yscale="log")
 # of 200 steps. Samplers with ancestral or sde in their names add a little new noise in every step and so draw another picture: far from the reference is not the
 # same as worse.
 # %%
-from course_lib.sweep import xy_grid
-from course_lib.trial import Trial
-
 NAMES = ("euler", "dpmpp_2m", "euler_ancestral")
 PLANS = ("normal", "karras", "beta")
 grid = xy_grid(pipe, Trial(prompt, settings), ("scheduler", PLANS), ("sampler_name", NAMES))
@@ -265,8 +250,6 @@ grid
 import math
 
 import torch
-
-from course_lib.samplers import SAMPLERS, gaussian_denoiser, gaussian_solution
 
 COUNTS = (8, 16, 32, 64, 128)
 first, last = torch.tensor([14.0, 0.1], dtype=torch.float64)

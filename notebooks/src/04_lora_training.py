@@ -15,11 +15,11 @@
 # This lesson really trains one on Tiny Kolors, then tries every line of that table and turns each sentence into a number: which hold, and where they stop
 # to hold. At the end the same few cells go to the full Kolors.
 # %% lang="zh"
-from course_lib.messages import set_language
+from course_lib.messages import language, set_language
 
 set_language("zh")
 # %% lang="en"
-from course_lib.messages import set_language
+from course_lib.messages import language, set_language
 
 set_language("en")
 # %% [markdown] lang="zh"
@@ -36,13 +36,15 @@ set_language("en")
 # %%
 import shutil
 
-from course_lib.hub import COURSE
-from course_lib.messages import language
-from course_lib.pipeline import Picture, show_sheet
-from course_lib.style_sets import write_style_set
-from course_lib.train_rows import read_rows
+from course_lib import files, machine
+from course_lib.dataset import write_style_set
+from course_lib.pictures import GROUNDS, Picture, judge, plot, read_prompt, show_sheet, subjects, two_tone
+from course_lib.training import (
+    ATTENTION, CACHE, Order, TrainConfig, encode_set, fit, make_generator, noise_batch, noise_loss, read_rows,
+    tiny_config, train,
+)
 
-WORK = COURSE / "outputs" / "lesson04" / language()
+WORK = files.COURSE / "outputs" / "lesson04" / language()
 shutil.rmtree(WORK, ignore_errors=True)
 folder = write_style_set(WORK / "lineart", style="lineart", subjects=24, validation=8, seed=5)
 rows = read_rows(folder / "train")
@@ -63,11 +65,8 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 # second witness needs no judge: line art holds the ground's colour and ink and nothing else, so count the pictures nearly all of whose pixels lie
 # between these two colours (two-tone).
 # %%
-from course_lib.emoji import GROUNDS, read_prompt, subjects
-from course_lib.generate import draw_batch
-from course_lib.judge import judge
-from course_lib.measure import two_tone
-from course_lib.pipeline import load
+from course_lib.model import load
+from course_lib.sampling import draw, draw_batch
 
 grounds = list(GROUNDS)
 seen_on = {}  # subject -> the grounds it was drawn on
@@ -120,7 +119,7 @@ show_sheet([Picture(picture, "") for picture in before[3][::4]], columns=8)
 # Each attention layer of the UNet has four weight matrices W (`to_q`, `to_k`, `to_v`, `to_out.0`). LoRA leaves W alone, puts two small matrices A and B beside it, and uses
 # W + (alpha/rank)·B·A instead of W. A presses the input into `rank` numbers, B turns them back. B begins as zeros, so nothing has changed before the training. Count:
 # %%
-from course_lib.lora import add_lora, remove_lora
+from course_lib.lora import add_lora, convert, inspect, load_lora, remove_lora, set_strength
 
 unet = pipe.unet
 base_count = sum(weight.numel() for weight in unet.parameters())
@@ -138,10 +137,7 @@ removed = remove_lora(unet)
 # %%
 import torch
 
-from course_lib.footprint import build_part
-from course_lib.kolors_configs import CONFIGS
-
-large = build_part("unet", CONFIGS["unet"])
+large = machine.build_part("unet", machine.CONFIGS["unet"])
 large_count = sum(weight.numel() for weight in large.parameters())
 with torch.device("meta"):
     weights_large = add_lora(large, rank=16, alpha=4.0)
@@ -169,9 +165,6 @@ print(f"{len(weights_large) // 2} layers, {trained} of {large_count} parameters:
 # `caption_dropout` leaves one caption in five empty, so that the style does not hang on captions alone.
 # Progress, curve and samples grow while it trains; "Stop and save" ends it at any time, and it can go on from there.
 # %% tags=["nbval-ignore-output"]
-from course_lib.train import fit
-from course_lib.train_config import ATTENTION, tiny_config
-
 EVERYWHERE = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
 recipe = tiny_config(
     lora_rank=16, lora_alpha=16.0, targets=EVERYWHERE, learning_rate=2e-3, batch_size=16, steps_per_epoch=240,
@@ -216,9 +209,6 @@ show_sheet([Picture(picture, "") for picture in after_new[3][:24]], columns=12)
 #
 # A LoRA can be turned up and down: W + strength·(alpha/rank)·B·A. 0 is the base exactly, 1 is what was trained.
 # %% tags=["nbval-ignore-output"]
-from course_lib.figures import plot
-from course_lib.lora import set_strength
-
 STRENGTHS = (0, 0.25, 0.5, 0.75, 1, 1.25, 1.5)
 by_strength = {}
 for strength in STRENGTHS:
@@ -239,8 +229,6 @@ print("the style comes with the strength, the subjects go with it")
 # Drag it yourself (a notebook that is not running shows no slider):
 # %%
 import ipywidgets
-
-from course_lib.pipeline import draw
 
 
 def show(strength=1.0, prompt="一只蝴蝶，线稿，蓝色背景", seed=1):
@@ -267,11 +255,8 @@ import csv
 import time
 from pathlib import Path
 
-from course_lib.footprint import count_training, read_configs
-from course_lib.train import train
-
 STEPS = 50
-config = read_configs(Path(pipe.name_or_path))["unet"]
+config = machine.read_configs(Path(pipe.name_or_path))["unet"]
 side = pipe.unet.config.sample_size  # of the latents: 16 for 64 px
 
 
@@ -304,7 +289,7 @@ def try_out(data=folder, **changes):
     records = list(train(pipe, data, short, say=quiet))
     seconds = sum(record.seconds for record in records)
     count = sum(weight.numel() for name, weight in pipe.unet.named_parameters() if ".lora_" in name)
-    kept, _ = count_training(config, torch.float32, side * (short.height or 64) // 64, False, rank=short.lora_rank, layers=short.targets)
+    kept, _ = machine.count_training(config, torch.float32, side * (short.height or 64) // 64, False, rank=short.lora_rank, layers=short.targets)
     memory = 4 * base_count + 16 * count + short.batch_size * kept
     return (*measure(pipe), count, memory / 1e6, seconds)
 
@@ -376,10 +361,10 @@ print("                          MiB  seconds a step")
 for name, changes, dtype, again in (
         ("as it is", {}, torch.float32, False), ("gradient checkpointing", {"use_gradient_checkpointing": True}, torch.float32, True),
         ("16 bits (bf16-mixed)", {"precision": "bf16-mixed"}, torch.bfloat16, False)):
-    kept = count_training(config, dtype, side, again)[0] / 2**20
+    kept = machine.count_training(config, dtype, side, again)[0] / 2**20
     print(f"{name:22} {kept:6.1f} {pace(**changes):8.2f} s")
 # %%
-plain, again, half = (count_training(config, dtype, side, checkpointing)[0] for dtype, checkpointing in (
+plain, again, half = (machine.count_training(config, dtype, side, checkpointing)[0] for dtype, checkpointing in (
     (torch.float32, False), (torch.float32, True), (torch.bfloat16, False)))
 assert again < 0.7 * plain and half < 0.7 * plain
 print(f"gradient checkpointing {again / plain:.2f}   16 bits {half / plain:.2f}")
@@ -420,8 +405,6 @@ plot({"24 drawings": (steps, own), "8 held back": (steps, [record.validation_los
 #
 # Train another small LoRA, of the 3D style, then load both files and give each a strength: the two changes are simply added.
 # %% tags=["nbval-ignore-output"]
-from course_lib.lora import load_lora
-
 remove_lora(pipe.unet)
 solid = write_style_set(WORK / "solid", style="3d", subjects=24, validation=0, seed=6)
 last = list(train(pipe, solid, recipe.but(steps_per_epoch=60, batch_size=8, trigger_word="立体风格"), output_path=WORK / "solid_lora", say=quiet))[-1]
@@ -452,21 +435,16 @@ show_sheet([Picture(row[number], "") for number in range(3) for row in mixed], c
 # %% tags=["nbval-ignore-output"]
 import copy
 
-from course_lib.train_cache import CACHE
-from course_lib.train_data import Order, prepare
-from course_lib.train_loss import draw_batch as draw_step
-from course_lib.train_loss import make_generator, noise_loss
-
 def tune_all(rate):
     """Train every parameter of the UNet in the same way, and return the seconds."""
     short = recipe.but(batch_size=8, steps_per_epoch=STEPS)
-    data = prepare(pipe, folder, short, cache=CACHE, say=quiet)
+    data = encode_set(pipe, folder, short, cache=CACHE, say=quiet)
     order = Order(data.examples, short.batch_size, short.seed)
     pipe.unet.requires_grad_(True)
     optimizer = torch.optim.AdamW(pipe.unet.parameters(), lr=rate)
     started = time.perf_counter()
     for number in range(STEPS):
-        batch = draw_step(pipe, [data.examples[each] for each in order.batch(number)], data.empty, short, make_generator(number))
+        batch = noise_batch(pipe, [data.examples[each] for each in order.batch(number)], data.empty, short, make_generator(number))
         loss, _ = noise_loss(pipe.unet, batch, pipe.scheduler.alphas_cumprod, short)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(pipe.unet.parameters(), 1.0)
@@ -478,7 +456,7 @@ def tune_all(rate):
 
 remove_lora(pipe.unet)
 untouched = copy.deepcopy(pipe.unet.state_dict())
-activations = count_training(config, torch.float32, side, False, layers=())[0]  # of one picture, every layer trained
+activations = machine.count_training(config, torch.float32, side, False, layers=())[0]  # of one picture, every layer trained
 table = {"base": (*measure(pipe), 0, 4 * base_count / 1e6, 0.0)}
 for rate in (1e-4, 1e-3):
     seconds = tune_all(rate)
@@ -516,8 +494,6 @@ print(f"trained parameters: {table['LoRA'][4] / base_count:.1%} of the UNet's")
 # What was saved is a safetensors file whose header holds rank, alpha, base model and settings. `inspect` reads it without a model; `convert` writes it with another tool's names: ComfyUI reads kohya's, the
 # camp's script reads DiffSynth's.
 # %%
-from course_lib.lora import convert, inspect
-
 facts = inspect(result.path)
 for form in ("kohya", "diffsynth"):
     other = convert(result.path, WORK / f"{form}.safetensors", to=form)
@@ -576,9 +552,7 @@ for number, line in enumerate(COMMAND.splitlines(), 1):
 #
 # ModelScope's free GPU notebook has an A10 of 24 GB. Ask `plan` before training: does it fit, and what does each stage take? (The figures are computed layer by layer, not measured on a GPU.)
 # %%
-from course_lib.plan import EXAMPLES, plan
-
-print(plan("lora", "kolors", found=EXAMPLES["24 GB (A10, ModelScope)"]))
+print(machine.plan("lora", "kolors", found=machine.EXAMPLES["24 GB (A10, ModelScope)"]))
 # %% [markdown] lang="zh"
 # 文本编码器读完说明文字就让出显存，所以训练那一步只要 6 GiB 多，营里的脚本把它一直留在显存里，要 22 GB。代码还是那几行（训练，每 100 步画一张样图），有合适的显卡才会真的运行。
 # 有好几张显卡时，把上面那条命令的 `python` 换成 `accelerate launch`，被打断了加 `--resume` 接着练。
@@ -587,14 +561,11 @@ print(plan("lora", "kolors", found=EXAMPLES["24 GB (A10, ModelScope)"]))
 # lines (the training, with a sample picture every 100 steps); it runs only where there is such a GPU. With several GPUs write `accelerate launch` for `python` in the command above;
 # after a cut, `--resume` goes on.
 # %% tags=["nbval-ignore-output"]
-from course_lib import machine
-from course_lib.train import TrainConfig
-
-my_set = COURSE / "outputs" / "my_pictures"  # train/metadata.csv, your own pictures of 1024 px
+my_set = files.COURSE / "outputs" / "my_pictures"  # train/metadata.csv, your own pictures of 1024 px
 camp = TrainConfig(lora_rank=16, lora_alpha=4.0, learning_rate=1e-4, max_epochs=1, steps_per_epoch=500, batch_size=1, center_crop=True)
 gpu = machine.look().gpu
 if gpu and gpu.usable and my_set.is_dir():
-    kolors = load("kolors", plan("lora", "kolors"))
+    kolors = load("kolors", machine.plan("lora", "kolors"))
     prompts_of_mine = (read_rows(my_set / "train")[0].caption,)
     print(fit(kolors, my_set, camp.but(sample_prompts=prompts_of_mine, sample_every=100)))
 else:

@@ -14,11 +14,11 @@
 #
 # Everything runs on this machine, without a download or a key; trainings use Tiny Kolors and take some seconds each. Training a LoRA is the subject of lesson 4; here it is only the yardstick.
 # %% lang="zh"
-from course_lib.messages import set_language
+from course_lib.messages import LessonError, language, set_language
 
 set_language("zh")
 # %% lang="en"
-from course_lib.messages import set_language
+from course_lib.messages import LessonError, language, set_language
 
 set_language("en")
 # %% [markdown] lang="zh"
@@ -103,10 +103,11 @@ set_language("en")
 # %%
 import shutil
 
-from course_lib.dataset import check, contact_sheet
-from course_lib.hub import COURSE
-from course_lib.messages import language
-from course_lib.messy_set import make_messy
+from course_lib.dataset import (
+    Scene, Thing, augment, caption, check, contact_sheet, crawl, describe, edit_captions, make_messy, prepare,
+    random_scene, read_table, render, search, show_captions, show_sizes, split, synthesise, to_json, write_table,
+)
+from course_lib.files import COURSE
 
 WORK = COURSE / "outputs" / "lesson05" / language()
 shutil.rmtree(WORK, ignore_errors=True)
@@ -132,8 +133,6 @@ report
 #
 # `prepare` writes what is good, and leaves the folder itself untouched to the last byte:
 # %%
-from course_lib.dataset import prepare, show_sizes
-
 prepare(raw, WORK / "clean")
 show_sizes(report)
 # %% [markdown] lang="zh"
@@ -142,17 +141,15 @@ show_sizes(report)
 # These are the pictures of each aspect. Captions are worth counting too: how long, how many alike, and which words are most common show at a glance where a set leans. A validation set (`validation=0.1`) is set aside before
 # augmentation, and a picture and its mirror image stay on one side.
 # %%
-from course_lib.dataset import show_captions, split
-
 lengths, words = show_captions(report)
 print(lengths)
 print(split(report.rows, 0.1))
 words
 # %% [markdown] lang="zh"
-# **一台机器不够时**，`scale_out(raw, out)` 把测量交给集群上的 Data-Juicer（Ray），别的都不变，结果和 `prepare` 一样；它要一个单独的环境，见 `course_lib/scale_requirements.txt`。
+# **一台机器不够时**，`scale_out(raw, out)` 把测量交给集群上的 Data-Juicer（Ray），别的都不变，结果和 `prepare` 一样；它要一个单独的环境，见 `course_lib/dataset/cluster_requirements.txt`。
 # 它成批地丢图却不出声（附录里量了），所以只把读得开的文件交给它，没有回来的逐张补量。
 # %% [markdown] lang="en"
-# **When one machine is too few**, `scale_out(raw, out)` gives the measuring to Data-Juicer on a cluster (Ray); all else stays, and the result is that of `prepare`. It needs an environment of its own, see `course_lib/scale_requirements.txt`.
+# **When one machine is too few**, `scale_out(raw, out)` gives the measuring to Data-Juicer on a cluster (Ray); all else stays, and the result is that of `prepare`. It needs an environment of its own, see `course_lib/dataset/cluster_requirements.txt`.
 # It drops whole batches and says nothing (measured in the appendix), so it gets only files that can be read, and what does not come back is measured here.
 # %% [markdown] lang="zh"
 # ## 4. 说明：一张图一句话
@@ -181,8 +178,6 @@ words
 #
 # What a person wrote is never overwritten; what a model wrote is kept by content and not paid for twice; a failure costs its own row. First `rule`:
 # %%
-from course_lib.captions import caption
-
 files = [raw / name for name in ("crab.jpg", "cat.jpg")]
 renamed = WORK / "renamed"
 renamed.mkdir()
@@ -198,8 +193,6 @@ for file in sorted(renamed.iterdir()):
 # In the end a person should go through them. The editor shows one picture after another: correct the words, press Enter, and they are saved; nothing is lost when another program
 # changes the file meanwhile. (A notebook that is not running does not show it.)
 # %%
-from course_lib.caption_editor import edit_captions
-
 editor = edit_captions(WORK / "clean")
 editor
 # %% [markdown] lang="zh"
@@ -207,8 +200,6 @@ editor
 # %% [markdown] lang="en"
 # What the editor writes is `metadata.csv`, which can be read at any time:
 # %%
-from course_lib.caption_table import read_table, write_table
-
 for row in read_table(WORK / "clean" / "train")[:4]:
     print(row["file_name"], row["text"])
 # %% [markdown] lang="zh"
@@ -225,9 +216,7 @@ for row in read_table(WORK / "clean" / "train")[:4]:
 # %%
 import random
 
-from course_lib.pipeline import Picture, show_sheet
-from course_lib.scenes import Scene, Thing, describe, random_scene, to_json
-from course_lib.synthesis import render
+from course_lib.pictures import GROUNDS, Picture, judge, open_picture, show_sheet, subjects
 
 rng = random.Random(3)
 made = [random_scene(rng, styles=("noto", "flat", "lineart"), most_things=3, patterns=("plain", "dots")) for _ in range(6)]
@@ -243,12 +232,10 @@ show_sheet([Picture(render(scene, 128), describe(scene, "zh") + "  /  " + descri
 #
 # With it, make four training sets of line art (6, 12, 24, 48 pictures, each within the next). Another 16 subjects are kept for the exam, and the model never sees them.
 # %%
-from course_lib import emoji
-
-names = list(emoji.subjects())
+names = list(subjects())
 random.Random(7).shuffle(names)
 EXAM, KNOWN = names[:16], names[16:]
-GROUNDS = list(emoji.GROUNDS)
+COLOURS = list(GROUNDS)
 
 
 def draw_set(folder, subjects):
@@ -256,7 +243,7 @@ def draw_set(folder, subjects):
     rng, rows = random.Random(0), []
     (folder / "train").mkdir(parents=True)
     for subject in subjects:
-        scene = Scene((Thing(subject, size=0.84, flip=rng.random() < 0.5),), "lineart", rng.choice(GROUNDS))
+        scene = Scene((Thing(subject, size=0.84, flip=rng.random() < 0.5),), "lineart", rng.choice(COLOURS))
         render(scene, 64).save(folder / "train" / f"{subject}.png")
         rows.append({"file_name": f"{subject}.png", "text": describe(scene)})
     write_table(folder / "train", rows)
@@ -277,12 +264,10 @@ for row in read_table(WORK / "set6" / "train"):
 # The yardstick: train a LoRA on each set with the same number of steps, draw the 16 subjects of the exam, and let the judge count: `style`, how many are line art; `subject`, how many show what
 # was asked for; `ground`, how many have the right ground. Each is drawn twice, 32 pictures in all, so that a difference of three or four (some 10 points) means nothing.
 # %% tags=["nbval-ignore-output"]
-from course_lib.generate import draw_batch
-from course_lib.judge import judge
 from course_lib.lora import remove_lora
-from course_lib.pipeline import load
-from course_lib.train import TrainConfig, train
-from course_lib.train_config import ATTENTION
+from course_lib.model import load
+from course_lib.sampling import draw_batch
+from course_lib.training import ATTENTION, TrainConfig, train
 
 pipe = load("tiny")
 everywhere = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
@@ -293,7 +278,7 @@ config = TrainConfig(
 def take_exam(name, subjects=EXAM):
     """Draw each subject twice in line art, print what the judge counts, and return the first six pictures."""
     subjects = subjects * 2
-    grounds = [GROUNDS[(3 * number + number // 16) % 10] for number in range(len(subjects))]
+    grounds = [COLOURS[(3 * number + number // 16) % 10] for number in range(len(subjects))]
     prompts = [describe(Scene((Thing(subject),), "lineart", ground)) for subject, ground in zip(subjects, grounds)]
     images = draw_batch(pipe, prompts, seeds=range(len(prompts)), steps=8)
     seen = judge(images)
@@ -378,9 +363,6 @@ show_sheet(captions, columns=6)
 # **Augmentation.** Where pictures are few, turning a little, mirroring, scaling and colour make more of them. But captions have to stay true: no mirror where one says "left" or where there are
 # letters, no other brightness where it names a colour. `augment` reads the captions, and writes what it did into `augmentation.jsonl`. A validation set is not enlarged.
 # %%
-from course_lib.augment import augment
-from course_lib.raw_picture import open_picture
-
 augment(WORK / "set6", WORK / "set6_augmented", copies=7)
 print((WORK / "set6_augmented" / "augmentation.jsonl").read_text(encoding="utf-8").splitlines()[0])
 copies = sorted((WORK / "set6_augmented" / "train").glob(f"{KNOWN[0]}*.png"))
@@ -403,8 +385,6 @@ show_sheet(sheet[6:12] + augmented, columns=6)
 # %% [markdown] lang="en"
 # **Cleaning.** Last, the set of section 3. First as it is, with nothing left out; pictures without a caption get the word "picture":
 # %%
-from course_lib.messages import LessonError
-
 as_it_is = WORK / "as_it_is" / "train"
 as_it_is.mkdir(parents=True)
 rows = []
@@ -455,7 +435,7 @@ show_sheet(cleaned, columns=6)
 # **按许可证找。**Openverse 和维基共享资源的每张图都写明作者和许可证。下面这几行要联网，所以这里不运行：
 #
 # ```python
-# from course_lib.sources import download, search
+# from course_lib.dataset import download, search
 #
 # found = search("ladybird", count=20, licences=("cc0", "by"), contact="name@example.org")
 # download(found, "outputs/ladybirds", contact="name@example.org")
@@ -470,7 +450,7 @@ show_sheet(cleaned, columns=6)
 # **By licence.** Openverse and Wikimedia Commons tell author and licence of every picture. These lines need a network, so that they are not run here:
 #
 # ```python
-# from course_lib.sources import download, search
+# from course_lib.dataset import download, search
 #
 # found = search("ladybird", count=20, licences=("cc0", "by"), contact="name@example.org")
 # download(found, "outputs/ladybirds", contact="name@example.org")
@@ -481,10 +461,8 @@ show_sheet(cleaned, columns=6)
 #
 # **Unsplash and Pexels.** Beautiful pictures, a handy interface, and rules that forbid building data sets and training models with it. So not one request is sent before another purpose is confirmed:
 # %%
-from course_lib import sources
-
 try:
-    sources.search("ladybird", source="unsplash", contact="name@example.org")
+    search("ladybird", source="unsplash", contact="name@example.org")
 except LessonError as problem:
     print(problem)
 # %% [markdown] lang="zh"
@@ -497,8 +475,6 @@ except LessonError as problem:
 import threading
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-
-from course_lib.crawler import crawl
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -522,9 +498,9 @@ server.shutdown()
 for url, _ in brought.problems:
     print(url.removeprefix(address))
 # %% [markdown] lang="zh"
-# 爬到的图没有许可证，所以它们进的是 `not_for_training.csv`，训练不会读它。去问网站的主人；他答应了，再用 `crawler.open_for_training` 记下来。
+# 爬到的图没有许可证，所以它们进的是 `not_for_training.csv`，训练不会读它。去问网站的主人；他答应了，再用 `open_for_training` 记下来。
 # %% [markdown] lang="en"
-# No licence is known of what was fetched, so it stands in `not_for_training.csv`, which no training reads. Ask the site's owner, and when they agree, write it down with `crawler.open_for_training`.
+# No licence is known of what was fetched, so it stands in `not_for_training.csv`, which no training reads. Ask the site's owner, and when they agree, write it down with `open_for_training`.
 # %% [markdown] lang="zh"
 # ## 练习
 #
@@ -535,28 +511,28 @@ for url, _ in brought.problems:
 # **Exercise 1**　This set of nine pictures has three problems. See what `check` says, then look with your own eyes. Write your fixes into `my_fixes`: a new caption after a file's name, or `None` to leave the picture out. What can
 # be corrected should not be dropped.
 # %%
-from course_lib import set_exercises
+from course_lib import exercises
 
-planted = set_exercises.plant_problems(WORK / "exercise")
+planted = exercises.plant_problems(WORK / "exercise")
 for row in read_table(planted):
     print(row["file_name"], row["text"])
 contact_sheet(check(planted))
 # %%
 my_fixes = {}
-my_answer = set_exercises.check_fixes(planted, my_fixes)
+my_answer = exercises.check_fixes(planted, my_fixes)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = set_exercises.check_fixes(planted, {"7.png": None, "9.jpg": None, "5.png": "一只企鹅，扁平风格，橙色背景"})
+my_answer = exercises.check_fixes(planted, {"7.png": None, "9.jpg": None, "5.png": "一只企鹅，扁平风格，橙色背景"})
 # %% [markdown] lang="zh"
 # **练习 2**　下面五句说明，哪些图可以镜像？把 `False` 改成你的答案。
 # %% [markdown] lang="en"
 # **Exercise 2**　Of these five captions, whose pictures may be mirrored? Change `False` to your answers.
 # %%
 my_mirror = {"一只小猫，蓝色背景": False, "左边是一只狗": False, "一块写着「出口」的牌子": False, "a red apple on a table": False, "a clock on the wall": False}
-my_answer = set_exercises.check_mirror(my_mirror)
+my_answer = exercises.check_mirror(my_mirror)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = set_exercises.check_mirror({caption: caption in ("一只小猫，蓝色背景", "a red apple on a table") for caption in my_mirror})
+my_answer = exercises.check_mirror({caption: caption in ("一只小猫，蓝色背景", "a red apple on a table") for caption in my_mirror})
 # %% [markdown] lang="zh"
 # **练习 3**　你要训练一个 LoRA，公开发布，也许还会商用。下面六张图，哪些可以用？
 # %% [markdown] lang="en"
@@ -564,10 +540,10 @@ my_answer = set_exercises.check_mirror({caption: caption in ("一只小猫，蓝
 # %%
 offered = {"a.jpg": "by", "b.jpg": "by-nc", "c.jpg": "cc0", "d.jpg": "", "e.jpg": "by-nd", "f.jpg": "pdm"}
 my_choice = ["d.jpg"]
-my_answer = set_exercises.check_licences(my_choice, offered)
+my_answer = exercises.check_licences(my_choice, offered)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = set_exercises.check_licences(["a.jpg", "c.jpg", "f.jpg"], offered)
+my_answer = exercises.check_licences(["a.jpg", "c.jpg", "f.jpg"], offered)
 # %% [markdown] lang="zh"
 # **练习 4**　改下面的场景，让它的说明正好是「左边是一只小猫，右边是一个苹果，扁平风格，黄色背景」。（东西的名字用 `cat-face` 和 `red-apple`。）
 # %% [markdown] lang="en"
@@ -575,11 +551,11 @@ my_answer = set_exercises.check_licences(["a.jpg", "c.jpg", "f.jpg"], offered)
 # %%
 wanted = "左边是一只小猫，右边是一个苹果，扁平风格，黄色背景"
 my_scene = Scene((Thing("red-apple", x=0.25, y=0.5, size=0.4),), style="flat", ground="blue")
-my_answer = set_exercises.check_scene_words(my_scene, wanted)
+my_answer = exercises.check_scene_words(my_scene, wanted)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
 things = (Thing("cat-face", x=0.25, y=0.5, size=0.4), Thing("red-apple", x=0.75, y=0.5, size=0.4))
-my_answer = set_exercises.check_scene_words(Scene(things, style="flat", ground="yellow"), wanted)
+my_answer = exercises.check_scene_words(Scene(things, style="flat", ground="yellow"), wanted)
 # %% [markdown] lang="zh"
 # ## 附录：`check`、cleanvision 和 Data-Juicer，看同样的 500 张图
 #
@@ -657,8 +633,6 @@ my_answer = set_exercises.check_scene_words(Scene(things, style="flat", ground="
 # %% [markdown] lang="en"
 # The column of `check` can be computed here. To save time only 78 good pictures are mixed in, 150 in all (the first of those 500): fewer seconds, and as much should be found.
 # %%
-from course_lib.synthesis import synthesise
-
 mixed = WORK / "mixed"
 shutil.copytree(WORK / "messy", mixed, symlinks=True)
 added = synthesise(mixed / "raw" / "good", 78, seed=2, styles=("flat", "lineart"), most_things=4, patterns=("plain", "stripes", "dots"))

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from course_lib.dataset import check
+from course_lib.dataset.checking import check
 
 COUNTS = (500, 20_000)
 SIZE = 128  # px

@@ -3,7 +3,8 @@
 import statistics
 import time
 
-from course_lib.pipeline import draw, load
+from course_lib.model.loading import load
+from course_lib.sampling.drawing import draw
 
 RUNS = 9
 

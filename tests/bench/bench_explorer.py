@@ -3,10 +3,11 @@
 import statistics
 import time
 
-from course_lib.generate import generate
-from course_lib.pipeline import encode_png, load
-from course_lib.settings import SamplerSettings
-from course_lib.widgets import explore
+from course_lib.model.loading import load
+from course_lib.pictures.picture import encode_png
+from course_lib.sampling.drawing import generate
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.widgets.explorer import explore
 
 RUNS = 9
 EVENTS, DRAG = 30, 1.0  # values, and seconds from the first to the last

@@ -6,9 +6,10 @@ The runs of what is compared take turns, so that whatever else the machine does 
 import statistics
 import time
 
-from course_lib.generate import decode, empty_latent, generate, preview
-from course_lib.pipeline import load
-from course_lib.settings import SamplerSettings
+from course_lib.model.latents import decode, empty_latent, preview
+from course_lib.model.loading import load
+from course_lib.sampling.drawing import generate
+from course_lib.sampling.settings import SamplerSettings
 
 RUNS = 9
 PROMPT = "一只瓢虫，蓝色背景"

@@ -14,12 +14,12 @@ from pathlib import Path
 import torch
 from torch.nn.functional import mse_loss
 
-from course_lib.lora import add_lora
-from course_lib.pipeline import load
-from course_lib.style_sets import write_style_set
-from course_lib.train import train
-from course_lib.train_config import TrainConfig
-from course_lib.train_rows import read_rows
+from course_lib.dataset.example_sets import write_style_set
+from course_lib.lora.verbs import add_lora
+from course_lib.model.loading import load
+from course_lib.training.config import TrainConfig
+from course_lib.training.loop import train
+from course_lib.training.rows import read_rows
 
 STEPS = 9  # measured of each way, after WARM_UP
 WARM_UP = 2

@@ -3,9 +3,9 @@
     PYTHONPATH=. python tests/bench/compare_dataset_tools.py [--cleanvision PYTHON] [--data-juicer PYTHON] [--count 500]
 
 PYTHON is that of an environment of its own: `pip install cleanvision==0.3.7` in one, and
-`pip install -r course_lib/scale_requirements.txt selectolax` in the other; never in the course's. Each tool gets one
-process. Data-Juicer's image_deduplicator is not asked: it wants imagededup, which brings another torch. Prints tables
-in Markdown.
+`pip install -r course_lib/dataset/cluster_requirements.txt selectolax` in the other; never in the course's. Each
+tool gets one process. Data-Juicer's image_deduplicator is not asked: it wants imagededup, which brings another torch.
+Prints tables in Markdown.
 """
 
 import argparse
@@ -18,8 +18,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-from course_lib.dataset import make_messy, synthesise
-from course_lib.set_rows import read_folder
+from course_lib.dataset.example_sets import make_messy
+from course_lib.dataset.folder import read_folder
+from course_lib.dataset.making.synthesis import synthesise
 
 COURSE = Path(__file__).parents[2]
 WORKER = Path(__file__).with_name("dataset_tools.py")

@@ -20,7 +20,7 @@ LEAST_BYTES = "2kb"  # all of Data-Juicer's operators without a model that can t
 
 def look_with_course(request):
     """Let the course check the folder; it reads the tables of metadata itself."""
-    from course_lib.dataset import check
+    from course_lib.dataset.checking import check
 
     yield "check"
     report = check(request["folder"])

@@ -26,11 +26,11 @@ ENDINGS = [(".lora_down.weight", ".lora_up.weight"), ("_lora.down.weight", "_lor
 
 sys.path.insert(0, str(COURSE))
 
-from course_lib.kolors_configs import UNET  # noqa: E402
-from course_lib.lora import ATTENTION, convert  # noqa: E402
-from course_lib.lora_convert import write_lora  # noqa: E402
-from course_lib.lora_files import Matrices  # noqa: E402
-from course_lib.lora_keys import known_layers  # noqa: E402
+from course_lib.lora.conversion import convert, write_lora  # noqa: E402
+from course_lib.lora.files import Matrices  # noqa: E402
+from course_lib.lora.names import known_layers  # noqa: E402
+from course_lib.lora.verbs import ATTENTION  # noqa: E402
+from course_lib.machine.configs import UNET  # noqa: E402
 
 
 def build_model():

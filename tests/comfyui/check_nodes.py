@@ -1,8 +1,8 @@
 """The real ComfyUI with the course's nodes, by hand: python tests/comfyui/check_nodes.py PATH_OF_CHECKOUT
 
 Run it with the Python that has both ComfyUI's requirements and the course's. ComfyUI starts on the CPU at 127.0.0.1 in
-a folder of its own, with course_lib/comfy_nodes linked into custom_nodes; the checkout is not changed. Each picture is
-held against the notebook runner's. Exit status 1 if a check fails.
+a folder of its own, with course_lib/comfyui/custom_nodes linked into custom_nodes; the checkout is not
+changed. Each picture is held against the notebook runner's. Exit status 1 if a check fails.
 """
 
 import argparse
@@ -29,11 +29,12 @@ RECORDED = COURSE / "tests" / "data" / "comfyui_validation.json"
 
 from bad_workflows import BAD, GOOD_AFTER_ALL, digest  # noqa: E402
 
-from course_lib.lora import add_lora, convert, save_lora  # noqa: E402
-from course_lib.pipeline import load  # noqa: E402
-from course_lib.png import build_graph  # noqa: E402
-from course_lib.settings import SamplerSettings  # noqa: E402
-from course_lib.workflow_run import Cache, run  # noqa: E402
+from course_lib.lora.conversion import convert  # noqa: E402
+from course_lib.lora.verbs import add_lora, save_lora  # noqa: E402
+from course_lib.model.loading import load  # noqa: E402
+from course_lib.sampling.metadata import build_graph  # noqa: E402
+from course_lib.sampling.settings import SamplerSettings  # noqa: E402
+from course_lib.workflow.running import Cache, run  # noqa: E402
 
 PROMPT = "一只瓢虫，蓝色背景"
 RUNS = 20
@@ -104,7 +105,7 @@ class Comfy:
             self.port = free.getsockname()[1]
         self.address, self.base, self.log = f"http://127.0.0.1:{self.port}", base, base / "comfyui.log"
         (base / "custom_nodes").mkdir()
-        (base / "custom_nodes" / "kolors-course").symlink_to(COURSE / "course_lib" / "comfy_nodes")
+        (base / "custom_nodes" / "kolors-course").symlink_to(COURSE / "course_lib" / "comfyui" / "custom_nodes")
         (base / "custom_nodes" / "other-pack").mkdir()
         (base / "custom_nodes" / "other-pack" / "__init__.py").write_text(OTHER_PACK)
         for folder in ("input", "output", "models/loras", "user"):

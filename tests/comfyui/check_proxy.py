@@ -22,8 +22,9 @@ from playwright.sync_api import sync_playwright
 COURSE = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(COURSE), str(COURSE / "tests")]
 
-from course_lib import comfyui, comfyui_link  # noqa: E402
-from course_lib.workflow_graph import read  # noqa: E402
+from course_lib.comfyui import page_link  # noqa: E402
+from course_lib.comfyui import server as comfyui_server  # noqa: E402
+from course_lib.workflow.graph import read  # noqa: E402
 
 PROMPT = {"1": {"class_type": "TrialPaint", "inputs": {"steps": 4, "wait": 0.2, "seed": 200, "what": "ok"}},
           "2": {"class_type": "PreviewImage", "inputs": {"images": ["1", 0]}}}
@@ -51,7 +52,7 @@ def start_jupyter(folder, token):
 def find_link(port):
     """Return the link as a kernel of that Jupyter finds it."""
     until = time.monotonic() + 60
-    while (found := comfyui_link.find_link(port)).kind != "proxy" and time.monotonic() < until:
+    while (found := page_link.find_link(port)).kind != "proxy" and time.monotonic() < until:
         time.sleep(0.5)
     return found
 
@@ -119,12 +120,12 @@ def main():
         shutil.copytree(Path(__file__).parent / "trial_nodes", folder / "custom_nodes" / "trial_nodes")
         jupyter = start_jupyter(folder, token)
         os.environ["JPY_PARENT_PID"] = str(jupyter.pid)
-        server = comfyui.start(options.path, python=options.python, arguments=[
+        server = comfyui_server.start(options.path, python=options.python, arguments=[
             "--base-directory", name, "--database-url", "sqlite:///:memory:"])
         try:
             check(server, token, options.shot)
         finally:
-            comfyui.stop(options.path)
+            comfyui_server.stop(options.path)
             jupyter.terminate()
             jupyter.wait(20)
     sys.exit(bool(failed))

@@ -15,8 +15,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from course_lib.messages import LessonError, set_language
-from course_lib.node_types import read_types
 from course_lib.workflow import Workflow, draw, read
+from course_lib.workflow.node_types import read_types
 
 
 def list_levels(page):

@@ -19,7 +19,7 @@ import websocket
 COURSE = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(COURSE))
 
-from course_lib import comfyui  # noqa: E402 - found by the line above
+from course_lib.comfyui import server as comfyui_server  # noqa: E402 - found by the line above
 
 FILE = COURSE / "tests" / "data" / "comfyui_recorded.json"
 PAGE = {"nodes": [], "links": [], "version": 0.4}
@@ -138,12 +138,12 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         base = Path(folder)
         shutil.copytree(Path(__file__).parent / "trial_nodes", base / "custom_nodes" / "trial_nodes")
-        server = comfyui.start(options.path, python=options.python, arguments=[
+        server = comfyui_server.start(options.path, python=options.python, arguments=[
             "--base-directory", folder, "--database-url", "sqlite:///:memory:"])
         try:
             found = record(server.address, server.port)
         finally:
-            comfyui.stop(options.path)
+            comfyui_server.stop(options.path)
     FILE.write_text(json.dumps(found, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     print(FILE, FILE.stat().st_size, "bytes")
 

@@ -26,12 +26,13 @@ import torch  # noqa: E402
 from diffusers import AutoencoderKL, UNet2DConditionModel  # noqa: E402
 from diffusers.pipelines.kolors import ChatGLMModel  # noqa: E402
 
-from course_lib import footprint, hub, machine  # noqa: E402
-from course_lib.embeddings import encode  # noqa: E402
-from course_lib.kolors_configs import CONFIGS  # noqa: E402
-from course_lib.loading import open_folder  # noqa: E402
-from course_lib.machine import GIB  # noqa: E402
-from course_lib.plan import Plan, StepClock, plan  # noqa: E402
+from course_lib.hub import repository  # noqa: E402
+from course_lib.machine import footprint, hardware  # noqa: E402
+from course_lib.machine.configs import CONFIGS  # noqa: E402
+from course_lib.machine.hardware import GIB  # noqa: E402
+from course_lib.machine.planning import Plan, StepClock, plan  # noqa: E402
+from course_lib.model.loading import open_folder  # noqa: E402
+from course_lib.model.text_cache import encode  # noqa: E402
 
 CAPS = (22, 16, 8)  # GiB
 PROMPTS = ["一只瓢虫，蓝色背景", ""]
@@ -50,7 +51,7 @@ def write_model(folder: Path, configs: dict[str, dict], device: str) -> None:
         if device == "cuda":
             torch.cuda.empty_cache()
     for part in ("tokenizer", "scheduler"):  # a small vocabulary will do
-        shutil.copytree(hub.TINY / part, folder / part, dirs_exist_ok=True)
+        shutil.copytree(repository.TINY / part, folder / part, dirs_exist_ok=True)
 
 
 @torch.no_grad()
@@ -133,7 +134,7 @@ def check_cap(folder: Path, cap: int) -> list[str]:
     """Check the plan for `cap` GiB on a GPU that gives this process no more."""
     total = torch.cuda.mem_get_info()[1]
     torch.cuda.set_per_process_memory_fraction(min(cap * GIB / total, 1.0))
-    here = machine.look()
+    here = hardware.look()
     one = plan("draw", "kolors", found=replace(here, gpu=replace(here.gpu, vram_free=cap * GIB)))
     return compare(one, run_stages(folder, one), cap)
 
@@ -158,7 +159,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         if options.small:
-            write_model(folder, footprint.read_configs(hub.TINY), "cpu")
+            write_model(folder, footprint.read_configs(repository.TINY), "cpu")
             return report(check_small(folder))
         if not torch.cuda.is_available():
             return report(["no CUDA GPU: nothing was checked (--small runs the same steps on the CPU)"])

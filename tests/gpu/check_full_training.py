@@ -27,14 +27,15 @@ from check_full_kolors import report, write_model  # noqa: E402
 from PIL import Image  # noqa: E402
 from torch.utils.flop_counter import FlopCounterMode  # noqa: E402
 
-from course_lib import footprint, hub  # noqa: E402
-from course_lib.kolors_configs import CONFIGS  # noqa: E402
-from course_lib.loading import open_folder  # noqa: E402
-from course_lib.machine import GIB  # noqa: E402
-from course_lib.plan import plan  # noqa: E402
-from course_lib.style_sets import write_style_set  # noqa: E402
-from course_lib.train import train  # noqa: E402
-from course_lib.train_config import TrainConfig  # noqa: E402
+from course_lib.dataset.example_sets import write_style_set  # noqa: E402
+from course_lib.hub import repository  # noqa: E402
+from course_lib.machine import footprint  # noqa: E402
+from course_lib.machine.configs import CONFIGS  # noqa: E402
+from course_lib.machine.hardware import GIB  # noqa: E402
+from course_lib.machine.planning import plan  # noqa: E402
+from course_lib.model.loading import open_folder  # noqa: E402
+from course_lib.training.config import TrainConfig  # noqa: E402
+from course_lib.training.loop import train  # noqa: E402
 
 # size, gradient checkpointing, cached; and the most GiB that the steps may take
 CASES = {(1024, True, True): 7.0, (1024, False, True): 14.0, (512, True, True): 6.0, (512, False, True): None,
@@ -134,7 +135,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         if not (folder / "scheduler").is_dir():  # the last that is written
-            write_model(folder, footprint.read_configs(hub.TINY) if options.small else CONFIGS,
+            write_model(folder, footprint.read_configs(repository.TINY) if options.small else CONFIGS,
                         "cpu" if options.small else "cuda")
             if not options.small:
                 torch.cuda.empty_cache()

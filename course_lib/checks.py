@@ -1,0 +1,26 @@
+"""Check a value that a learner gave: answered with a LessonError where it is outside its bounds."""
+
+from numbers import Real
+
+from course_lib.messages import error, text
+
+
+def check_range(name: str, value: float, low: float, high: int, kind: type = Real) -> None:
+    """Answer a setting that is no number of its kind (Real, Integral), or outside its bounds, with a LessonError."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise error("setting_no_number" if kind is Real else "setting_no_whole_number", name=name, value=repr(value),
+                    low=low, high=high)
+    if not low <= value <= high:  # NaN is within no bounds
+        raise error("setting_wrong", name=name, value=value, low=low, high=high)
+
+
+def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    """Answer a setting that is none of its choices with a LessonError."""
+    if value not in choices:
+        raise error("setting_no_choice", name=name, value=repr(value), choices=text("list_comma").join(choices))
+
+
+def check_text(name: str, value: str) -> None:
+    """Answer a prompt that is no text with a LessonError."""
+    if not isinstance(value, str):
+        raise error("prompt_no_text", name=name, kind=type(value).__name__)

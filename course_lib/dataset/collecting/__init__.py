@@ -1,0 +1,1 @@
+"""Pictures from the web, with the rights they came with."""

@@ -1,0 +1,128 @@
+"""What can be wrong with the pictures of a set: each by itself first, then each against the others."""
+
+import os
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from pathlib import Path
+from statistics import median
+
+import numpy as np
+
+from course_lib.dataset.folder import Found
+from course_lib.dataset.near_duplicates import find_alike, find_same, make_thumb
+from course_lib.dataset.report import Row
+from course_lib.dataset.signals import Signals, measure
+from course_lib.pictures.picture_files import LOSSY, Opened, Unreadable, open_picture
+
+LEAST_SHARPNESS = 0.34  # good pictures of two icon sets and six photographs: 0.6 and more; blurred by 3 px: to 0.29
+LEAST_SPREAD = 2.0  # of 255
+LEAST_MEAN, LEAST_BRIGHT = 40.0, 90.0  # of 255; a night photograph is dark too, but not its lights
+MOST_ASPECT, WIDE_ASPECT = 3.0, 2.0  # long to short edge; above the second a crop loses half of the picture
+MOST_BLOCKINESS = 2.8  # good pictures up to 1.1, JPEG of quality 60 up to 2.1, of quality 5 from 2.5 on
+LEAST_QUALITY = 20  # of a JPEG
+MOST_STEP = 2  # pictures enlarged pixel by pixel more than so many times are dropped
+SMALL_SHARE, SMALL = 1 / 3, 256  # of the set's middle size, and px: smaller than both stands out
+CHUNK = 64  # pictures in work at once
+THUMBS = 256  # that are kept while pictures are compared
+
+
+def judge_files(folder: Path, pictures: Sequence[Found], size: int) -> Iterator[Row]:
+    """Yield a row for each picture, in order; the files are read by as many threads as there are cores."""
+    with ThreadPoolExecutor(os.cpu_count() or 1) as threads:
+        for start in range(0, len(pictures), CHUNK):
+            yield from threads.map(lambda found: judge_file(folder, found, size), pictures[start:start + CHUNK])
+
+
+def judge_file(folder: Path, found: Found, size: int) -> Row:
+    """Read, measure and judge one picture."""
+    row, opened = read_file(folder, found)
+    if opened:
+        judge_signals(row, opened, measure(opened.image), size)
+    return row
+
+
+def read_file(folder: Path, found: Found) -> tuple[Row, Opened | None]:
+    """Read one picture -> its row, with what has to be fixed, and the picture; None, and why, where there is none."""
+    row = Row(found.file, caption=found.caption, group=found.group, extra=found.extra)
+    if found.refused:
+        row.add(found.refused, "drop", found.file)
+        return row, None
+    try:
+        opened = open_picture(folder / found.file)
+    except Unreadable as problem:
+        row.add(problem.code, "drop", problem.value, problem.limit)
+        return row, None
+    row.width, row.height, row.format, row.sha256 = *opened.image.size, opened.format, opened.sha256
+    for code, was in opened.fixes:
+        row.add(code, "fix", was)
+    return row, opened
+
+
+def judge_signals(row: Row, opened: Opened, signals: Signals, size: int) -> None:
+    """Add what the numbers of one picture say; of `opened`, the picture itself is not looked at."""
+    row.signals = signals
+    short, long = sorted((row.width, row.height))
+    if short < size:
+        row.add("too_small", "drop", short, size)
+    if long / short > WIDE_ASPECT:
+        limit = MOST_ASPECT if long / short > MOST_ASPECT else WIDE_ASPECT
+        row.add("extreme_aspect", "drop" if limit == MOST_ASPECT else "warn", round(long / short, 2), limit)
+    if signals.spread < LEAST_SPREAD:
+        row.add("blank", "drop", round(signals.spread, 2), LEAST_SPREAD)
+        return
+    if signals.step > 1:
+        row.add("upscaled", "drop" if signals.step > MOST_STEP else "warn", signals.step, 1)
+    elif signals.sharpness < LEAST_SHARPNESS:
+        row.add("blurry", "drop", round(signals.sharpness, 3), LEAST_SHARPNESS)
+    if signals.mean < LEAST_MEAN and signals.bright < LEAST_BRIGHT:
+        row.add("dark", "warn", round(signals.mean, 1), LEAST_MEAN)
+    if opened.quality < LEAST_QUALITY:
+        row.add("jpeg_artefacts", "warn", f"quality {opened.quality}", f"quality {LEAST_QUALITY}")
+    elif signals.step == 1 and signals.blockiness > MOST_BLOCKINESS:
+        row.add("jpeg_artefacts", "warn", f"8 px: {signals.blockiness:.1f}", f"8 px: {MOST_BLOCKINESS}")
+    if opened.frames > 1:
+        row.add("animated", "warn", opened.frames, 1)
+
+
+def judge_sizes(rows: Sequence[Row]) -> None:
+    """Warn of pictures that are far smaller than the rest of their set."""
+    read = [row for row in rows if row.signals and row.verdict != "drop"]
+    limit = min(SMALL, SMALL_SHARE * median(min(row.width, row.height) for row in read)) if read else 0
+    for row in read:
+        if min(row.width, row.height) < limit:
+            row.add("too_small", "warn", min(row.width, row.height), round(limit))
+
+
+def judge_duplicates(folder: Path, rows: Sequence[Row]) -> None:
+    """Drop every picture that another one shows too, the better one is kept, and warn of mirrored ones."""
+    judged = sorted((row for row in rows if row.signals and row.verdict != "drop"), key=rank)
+    first = {}
+    for row in judged:
+        kept = first.setdefault(row.sha256, row)
+        if kept is not row:
+            row.add("exact_duplicate", "drop", kept.file)
+    judged = list(first.values())
+
+    @lru_cache(THUMBS)
+    def thumb(number: int) -> np.ndarray:
+        return make_thumb(open_picture(folder / judged[number].file).image)
+
+    kept_for = {}
+    for number, alike in find_alike([row.signals.hashes for row in judged]):
+        same = find_same(number, alike, thumb)
+        if same is None:
+            continue
+        other, mirrored = same
+        kept = judged[kept_for.get(other, other)]
+        if mirrored:
+            judged[number].add("mirror_duplicate", "warn", kept.file)
+        else:
+            judged[number].add("near_duplicate", "drop", kept.file)
+            kept_for[number] = kept_for.get(other, other)
+
+
+def rank(row: Row) -> tuple[object, ...]:
+    """Return what orders pictures from good to less good: large, without loss, of much contrast, of a short name."""
+    return ("jpeg_artefacts" in row.codes, -row.width * row.height, row.format in LOSSY, -round(row.signals.spread),
+            len(row.file), row.file)

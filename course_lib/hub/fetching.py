@@ -1,0 +1,141 @@
+"""From a model's name to a folder on this machine whose every file is known to be whole."""
+
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from course_lib.files import CAMP, copy_whole, sha256, write_json
+from course_lib.hub import client, failures, progress, repository
+from course_lib.hub.manifest import check_folder
+from course_lib.hub.repository import CAMP_FILES, TINY, Listed, Repo, cache_folder, choose, find_repo, fits, takes
+from course_lib.messages import error, text
+
+RECORD = ".course_record.json"  # what was fetched into a folder; with a dot in front, where no listed file can come
+
+
+def fetch(name: str, *, revision: str | None = None, patterns: Sequence[str] | None = None,
+          folder: str | Path | None = None) -> Path:
+    """Return a folder that holds a model ("tiny", "kolors", owner/name) or data set (datasets/owner/name) whole.
+
+    A complete copy is used without a request; else what is missing is downloaded: all of it, or a LessonError.
+    """
+    if name == "tiny":
+        check_folder(TINY)
+        return TINY
+    repo = find_repo(name, revision, patterns)
+    folder = Path(folder).expanduser() if folder else cache_folder(repo)
+    if find_damage(folder, repo) is not None:
+        bring(repo, folder)
+    return folder
+
+
+def find_damage(folder: Path, repo: Repo) -> str | None:
+    """Name the first file that a folder lacks or that was changed, RECORD if it was never whole, None if it is whole.
+
+    A file with the recorded size and time of change is not read again; one with another time is hashed once.
+    """
+    record = read_record(folder)
+    if record["source"] != describe(repo) or select(repo) not in record["selections"]:
+        return RECORD
+    retimed = False
+    for path, known in record["files"].items():
+        if not takes(repo, path):
+            continue
+        file = folder / path
+        if not file.is_file() or file.stat().st_size != known["size"]:
+            return path
+        if file.stat().st_mtime_ns != known["mtime_ns"]:
+            if not retimed:
+                print(text("download_checking"))
+            if sha256(file) != known["sha256"]:
+                return path
+            known["mtime_ns"], retimed = file.stat().st_mtime_ns, True
+    if retimed:
+        with suppress(OSError):  # a folder that may only be read is hashed each time
+            write_json(folder / RECORD, record)
+    return None
+
+
+def bring(repo: Repo, folder: Path) -> None:
+    """Make a folder whole from the network and record what came; LessonError where that fails, what came is kept."""
+    record = read_record(folder)
+    if record["source"] == describe(repo):
+        print(text("download_damaged", folder=folder, file=find_damage(folder, repo)))
+    files = choose(client.list_repo(repo, folder), repo)
+    begin(repo, files, folder, record)
+    client.bring(repo, files, folder)
+    print(text("download_checking"))  # by our own eyes, once: whatever the client took on trust
+    with failures.explained(repo, folder):
+        came = {file.path: measure(folder, file, repo) for file in files}
+        record = read_record(folder)
+        if record["source"] != describe(repo):
+            record = {"source": describe(repo), "selections": [], "files": {}}
+        record["files"] = {path: known for path, known in record["files"].items() if not takes(repo, path)} | came
+        record["selections"] = [each for each in record["selections"] if each != select(repo)] + [select(repo)]
+        write_json(folder / RECORD, record)
+    unverified = [file.path for file in files if file.sha256 is None]
+    if unverified:
+        print(text("download_unverified", files=text("list_comma").join(unverified)))
+
+
+def begin(repo: Repo, files: list[Listed], folder: Path, record: dict) -> None:
+    """Say what is about to come, the licence of Kolors before its first byte; LessonError where the disk is too small.
+
+    Also says which files the repository has changed since they were recorded.
+    """
+    client.check_space(repo, files, folder)
+    if repo.name.startswith("Kwai-Kolors/") and not (folder.is_dir() and any(folder.iterdir())):
+        print(text("kolors_licence"))
+    known = record["files"] if record["source"] == describe(repo) else {}
+    changed = [file.path for file in files if file.sha256 and known.get(file.path, {}).get("sha256") not in
+               (None, file.sha256)]
+    if changed:
+        print(text("download_changed", name=repo.name, files=text("list_comma").join(changed)))
+    print(text("download_plan", name=repo.name, count=len(files), folder=folder,
+               size=progress.show_size(sum(file.size or 0 for file in files)),
+               here=progress.show_size(sum(repository.count_here(folder, file) for file in files))))
+
+
+def measure(folder: Path, file: Listed, repo: Repo) -> dict[str, object]:
+    """Read a downloaded file once: its entry in RECORD; LessonError where size or sha256 is not the listed one."""
+    stat = (folder / file.path).stat()
+    digest = sha256(folder / file.path)
+    if file.size not in (None, stat.st_size) or file.sha256 not in (None, digest):
+        raise error("download_corrupt", name=repo.name, file=file.path)
+    return {"size": stat.st_size, "sha256": digest, "mtime_ns": stat.st_mtime_ns, "verified": file.sha256 is not None}
+
+
+def read_record(folder: Path) -> dict:
+    """Read what was fetched into a folder; an empty record where there is none or it is no record."""
+    with suppress(OSError, ValueError):
+        record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+        if isinstance(record, dict) and record.keys() == {"source", "selections", "files"}:
+            return record
+    return {"source": None, "selections": [], "files": {}}
+
+
+def describe(repo: Repo) -> list[str]:
+    """Return what a record says of where its files came from."""
+    return [repo.kind, repo.name, repo.revision]
+
+
+def select(repo: Repo) -> list[str]:
+    """Return what a record says of which files were asked for."""
+    return [*repo.patterns, "|", *repo.extras]
+
+
+def fetch_camp(folder: str | Path = CAMP) -> Path:
+    """Put the camp's workflows, notebooks and LoRA where its workflows look for them; a file already there is kept."""
+    folder = Path(folder).expanduser()
+    placed = []
+    for name, places in CAMP_FILES.items():
+        source = fetch(name, patterns=list(places))
+        for path in sorted(read_record(source)["files"]):
+            for place in (places[pattern] for pattern in places if fits(path, pattern)):
+                target = folder / place / Path(path).name
+                with failures.explained(find_repo(name), folder):
+                    copy_whole(source / path, target)
+                placed.append(str(target.relative_to(folder)))
+    print(text("camp_ready", folder=folder, files="\n".join(placed)))
+    return folder

@@ -1,0 +1,27 @@
+"""What the header of a LoRA file says, read without opening its tensors; no torch is needed."""
+
+from pathlib import Path
+
+from course_lib.hub import repository
+from course_lib.messages import error, text
+
+DYNAMIC = "Dynamic"  # what kohya's tools write for an alpha that differs from layer to layer; each layer has its own
+BASES = {"kolors": repository.KOLORS.name, "tiny": "Tiny Kolors"}
+
+
+def find_lora(folder: Path) -> Path:
+    """Return the folder's one .safetensors file; LessonError where there is none or more than one."""
+    found = sorted(folder.glob("*.safetensors"))
+    if not found:
+        raise error("lora_missing", folder=folder)
+    if len(found) > 1:
+        raise error("lora_several", folder=folder, files=text("list_comma").join(file.name for file in found))
+    return found[0]
+
+
+def read_header_alpha(header: dict[str, str]) -> float | None:
+    """Return the alpha that a header tells for all layers, by the course's own key or kohya's; None for neither."""
+    for key in ("alpha", "ss_network_alpha"):
+        if header.get(key, DYNAMIC) != DYNAMIC:
+            return float(header[key])
+    return None

@@ -1,0 +1,199 @@
+"""How many bytes a model's parts and their work take, counted on torch's meta device, where tensors have no memory.
+
+    python -m course_lib.machine.footprint     writes footprints.json, which `plan` reads
+
+The work is counted by running the real code of the parts and adding up the tensors that live at the same time. Beside
+them a GPU needs room inside each convolution; it is taken as one more copy of the convolution's input and output,
+because its fast kernels want the channels last (cuDNN developer guide, "Tensor layout").
+"""
+
+import json
+import weakref
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from unittest import mock
+
+import torch
+from diffusers import AutoencoderKL, UNet2DConditionModel
+from diffusers.pipelines.kolors import ChatGLMModel
+from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig
+from torch.nn.functional import mse_loss
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from course_lib.hub import repository
+from course_lib.machine.configs import CONFIGS
+
+FOOTPRINTS = Path(__file__).parent / "footprints.json"
+SIZES = (1024, 768, 512)  # px; what the full Kolors draws well
+WORDS = 256  # tokens of a prompt, padded
+TILE = 512  # px; the side of a tile when the VAE works tile by tile
+BLOCK = 512  # bytes; torch's CUDA allocator rounds every tensor up to a multiple of it
+LORA_RANK = 16
+LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
+
+
+def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *masks, **options) -> torch.Tensor:
+    """Take attention's memory as GPUs do, without the table of every token with every token."""
+    return torch.ops.aten._scaled_dot_product_efficient_attention(query, key, value, None, True)[0]
+
+
+class Ledger(TorchDispatchMode):
+    """Add up the bytes of the tensors that live at the same time; `peak` is the most there were."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self.known = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(result):
+            if isinstance(tensor, torch.Tensor):
+                self.enter(tensor.untyped_storage())
+        if func is torch.ops.aten.convolution.default:
+            self.peak = max(self.peak, self.live + count_bytes(args[0]) + count_bytes(result))
+        return result
+
+    def enter(self, storage: torch.UntypedStorage) -> None:
+        """Count a storage that is not known yet, until it dies."""
+        key, size = storage._cdata, -(-storage.nbytes() // BLOCK) * BLOCK
+        if key not in self.known:
+            self.known.add(key)
+            self.live += size
+            self.peak = max(self.peak, self.live)
+            weakref.finalize(storage, self.leave, key, size)
+
+    def leave(self, key: int, size: int) -> None:
+        """Take a dead storage out of the count."""
+        self.known.discard(key)
+        self.live -= size
+
+
+def count_bytes(tensor: torch.Tensor) -> int:
+    """Return the bytes of a tensor's elements."""
+    return tensor.numel() * tensor.element_size()
+
+
+def count_peak(model: torch.nn.Module, work) -> int:
+    """Return the most bytes that tensors other than the model's weights take while `work()` runs."""
+    ledger = Ledger(model)
+    with mock.patch("torch.nn.functional.scaled_dot_product_attention", attend), ledger:
+        work()
+    return ledger.peak
+
+
+def build_part(part: str, config: dict, dtype: torch.dtype = torch.float32) -> torch.nn.Module:
+    """Build one part of Kolors ("unet", "vae" or "text_encoder") on the meta device: shapes and no memory."""
+    if part == "text_encoder":  # told its device, for it would take the CPU's memory otherwise
+        return ChatGLMModel(ChatGLMConfig(**config), device="meta").to(dtype).eval()
+    with torch.device("meta"):
+        model = {"unet": UNet2DConditionModel, "vae": AutoencoderKL}[part].from_config(config)
+    return torch.nn.Module.to(model, dtype).eval()  # diffusers' own `to` logs a line at every call
+
+
+def read_configs(folder: Path) -> dict[str, dict]:
+    """Read the configs of UNet, VAE and text encoder of a model's folder."""
+    return {part: json.loads((folder / part / "config.json").read_text(encoding="utf-8")) for part in CONFIGS}
+
+
+def measure_folder(folder: Path) -> dict:
+    """Count the model in a folder, in diffusers' layout or the original one."""
+    return measure(read_configs(folder))
+
+
+def measure(configs: dict[str, dict]) -> dict:
+    """Count a model's parameters and the bytes of each kind of work at each picture size in pixels.
+
+    A model whose own pictures are small runs on the CPU in float32; a large one in 16 bits, its VAE in float32.
+    """
+    own = configs["unet"]["sample_size"] * scale(configs["vae"])
+    sizes, dtype = ((own,), torch.float32) if own < min(SIZES) else (SIZES, torch.float16)
+    parts = {part: build_part(part, configs[part], torch.float32 if part == "vae" else dtype) for part in CONFIGS}
+    encoder, unet, vae = parts["text_encoder"], parts["unet"], parts["vae"]
+    counts = {part: sum(weight.numel() for weight in model.parameters()) for part, model in parts.items()}
+    layers = sum(weight.numel() for weight in encoder.encoder.layers.parameters())
+    largest = max(sum(weight.numel() for weight in module.parameters(recurse=False)) for module in encoder.modules())
+    with torch.no_grad():
+        found = {"parameters": counts, "bytes_per_weight": dtype.itemsize, "encoder_layers": layers,
+                 "encoder_largest": largest, "encode": count_peak(encoder, lambda: encode(encoder))}
+        for size in sizes:
+            drawing = partial(denoise, unet, size // scale(vae.config), batch=2)
+            found[str(size)] = {"denoise": count_peak(unet, drawing), **count_vae(vae, size)}
+    for checkpointing in (True, False):
+        for size in sizes:
+            trained, found["lora"] = count_training(configs["unet"], dtype, size // scale(vae.config), checkpointing)
+            found[str(size)]["train_checkpointing" if checkpointing else "train"] = trained
+    return found
+
+
+def encode(encoder: ChatGLMModel) -> None:
+    """Read one prompt, padded to 256 tokens."""
+    tokens = torch.empty(1, WORDS, dtype=torch.long, device="meta")
+    encoder(input_ids=tokens, position_ids=tokens, output_hidden_states=True)
+
+
+def denoise(unet: UNet2DConditionModel, side: int, batch: int) -> torch.Tensor:
+    """Predict the noise of latents of `side` x `side`; with guidance a picture is a batch of two."""
+    place = {"device": "meta", "dtype": unet.dtype}
+    words = unet.config.encoder_hid_dim
+    return unet(torch.empty(batch, 4, side, side, **place), torch.empty((), device="meta"),
+                encoder_hidden_states=torch.empty(batch, WORDS, words, **place),
+                added_cond_kwargs={"text_embeds": torch.empty(batch, words, **place),
+                                   "time_ids": torch.empty(batch, 6, **place)}, return_dict=False)[0]
+
+
+def scale(vae: dict) -> int:
+    """Return how many pixels wide one latent is, from the VAE's config: 8 in Kolors."""
+    return 2 ** (len(vae["block_out_channels"]) - 1)
+
+
+def count_vae(vae: AutoencoderKL, size: int) -> dict[str, int]:
+    """Count the bytes of turning latents into a picture and back, whole and tile by tile."""
+    side = size // scale(vae.config)
+    latents, picture = torch.empty(1, 4, side, side, device="meta"), torch.empty(1, 3, size, size, device="meta")
+    set_tiles(vae)
+    counts = {}
+    for suffix, tiling in (("", False), ("_tiled", True)):
+        vae.use_tiling = tiling
+        counts[f"decode{suffix}"] = count_peak(vae, lambda: vae.decode(latents))
+        counts[f"latents{suffix}"] = count_peak(vae, lambda: vae.encode(picture))
+    return counts
+
+
+def set_tiles(vae: AutoencoderKL) -> None:
+    """Give the VAE tiles of 512 px; its own, as large as a 1024 px picture, would never cut that picture."""
+    vae.tile_sample_min_size = TILE
+    vae.tile_latent_min_size = TILE // scale(vae.config)
+
+
+def count_training(config: dict, dtype: torch.dtype, side: int, checkpointing: bool, *, rank: int = LORA_RANK,
+                   layers: Sequence[str] = LORA_LAYERS) -> tuple[int, int]:
+    """Count the bytes of one LoRA training step at batch 1, and the trained parameters; without layers, all train."""
+    from peft import LoraConfig  # here, because drawing does not wait for it
+
+    unet = build_part("unet", config).requires_grad_(not layers).train()
+    if layers:
+        with torch.device("meta"):
+            unet.add_adapter(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(layers)))
+    torch.nn.Module.to(unet, dtype)
+    if checkpointing:
+        unet.enable_gradient_checkpointing()
+    trained = [weight for weight in unet.parameters() if weight.requires_grad]
+
+    def step() -> None:
+        noise = denoise(unet, side, batch=1)
+        torch.autograd.backward(mse_loss(noise.float(), torch.empty_like(noise, dtype=torch.float32)))
+
+    return count_peak(unet, step), sum(weight.numel() for weight in trained)
+
+
+def write_footprints() -> None:
+    """Count Tiny Kolors and the full Kolors and write the result beside this module."""
+    found = {"kolors": measure(CONFIGS), "tiny": measure_folder(repository.TINY)}
+    FOOTPRINTS.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    write_footprints()

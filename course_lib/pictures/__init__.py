@@ -1,0 +1,13 @@
+"""Pictures: shown with their captions, opened, composed by rule, judged, measured, drawn as figures."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
+    "classifier": ["diversity", "judge", "score"],
+    "emoji": ["GROUNDS", "subjects"],
+    "figures": ["plot"],
+    "measures": ["clipped", "distance", "saturation", "two_tone"],
+    "opening": ["open_picture"],
+    "picture": ["Picture", "show_sheet"],
+    "wording": ["name_of", "read_prompt"],
+})

@@ -1,7 +1,0 @@
-"""Workflows of ComfyUI: read, drawn, and run node by node."""
-
-from course_lib.workflow_drawing import Drawing, draw
-from course_lib.workflow_graph import Workflow, read
-from course_lib.workflow_run import Cache, run
-
-__all__ = ["Cache", "Drawing", "Workflow", "draw", "read", "run"]

@@ -1,0 +1,7 @@
+"""`python -m notebooks.tools build`: see `building`."""
+
+import sys
+
+from notebooks.tools.building import main
+
+sys.exit(main())
