@@ -1,6 +1,6 @@
 """Read, draw and convert every workflow of a folder: nothing may crash, and no widget, link or group may be lost.
 
-python tests/comfyui/check_templates.py FOLDER [--definitions object_info.json] [--converted FOLDER]
+python tests/by_hand/check_templates.py FOLDER [--definitions object_info.json] [--converted FOLDER]
 
 FOLDER: UI workflows, such as those of the PyPI package comfyui-workflow-templates-json. object_info.json: what
 /object_info of a running ComfyUI answers. --converted: what ComfyUI's own page made of the same files (its
@@ -15,7 +15,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from course_lib.messages import LessonError, set_language
-from course_lib.workflow import Workflow, draw, read
+from course_lib.workflow import draw, read
+from course_lib.workflow.graph import Workflow
 from course_lib.workflow.node_types import read_types
 
 

@@ -188,7 +188,7 @@ def test_code_in_a_weight_file_is_refused_and_not_run(original, tmp_path, langua
     torch.save({**torch.load(shard, weights_only=True), "trap": Trap(tmp_path / "ran")}, shard)
     with pytest.raises(LessonError, match="text_encoder") as problem:
         open_folder(original, TINY)
-    assert problem.value.what == loading.error("weights_unsafe", folder=original / "text_encoder", cause="").what
+    assert problem.value.what == parts.error("weights_unsafe", folder=original / "text_encoder", cause="").what
     assert not (tmp_path / "ran").exists()
     torch.load(shard, weights_only=False)  # the trap is one
     assert (tmp_path / "ran").exists()
@@ -217,7 +217,7 @@ def test_a_broken_file_is_named(tmp_path, file, part, language):
 
 
 def test_eight_bits_without_bitsandbytes_are_answered():
-    if loading.hardware.find_version("bitsandbytes") is not None:
+    if parts.hardware.find_version("bitsandbytes") is not None:
         pytest.skip("bitsandbytes is installed")
     pipe = open_folder(repository.TINY, replace(TURNS, encoder="quantised", encoder_bits=8))
     with pytest.raises(LessonError, match="bitsandbytes"):

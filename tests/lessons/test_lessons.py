@@ -13,10 +13,10 @@ import nbformat
 import pytest
 from PIL import Image
 
+from course_lib.files import COURSE
 from notebooks.tools import building
 from notebooks.tools.rules import Cell, LessonsOutOfStep, code_cells, source_problems, stored_problems
 
-ROOT = Path(__file__).parents[1]
 NAME = "01_sample"
 SOURCE = """\
 # %% [markdown] lang="zh"
@@ -28,6 +28,7 @@ SOURCE = """\
 # Set the number of `steps`, see the [settings](../tests/sanitize.cfg).
 
 # %% lang="zh"
+from course_lib.files import COURSE
 from course_lib.messages import set_language, text
 set_language("zh")
 
@@ -147,9 +148,9 @@ def built(tmp_path_factory):
     (home / "tests").mkdir()
     (home / "notebooks/src" / f"{NAME}.py").write_text(SOURCE, encoding="utf-8")
     for name in ("pyproject.toml", "tests/sanitize.cfg", "notebooks/conftest.py"):
-        shutil.copy(ROOT / name, home / name)
+        shutil.copy(COURSE / name, home / name)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("PYTHONPATH", str(ROOT))  # the kernels import course_lib from any folder
+        patch.setenv("PYTHONPATH", str(COURSE))  # the kernels import course_lib from any folder
         building.build(home / "notebooks")
     return home
 
@@ -172,7 +173,7 @@ def nbval_says(built, tmp_path_factory):
         rewrite(copy, spoil)
     (home / "notebooks" / f"{NAME}.ipynb").unlink()
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--junitxml=report.xml", "notebooks"]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(COURSE)}
     run = subprocess.run(command, cwd=home, env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 1, run.stdout + run.stderr
     said = {}
@@ -294,14 +295,14 @@ def test_prose_changed_in_both_languages_is_only_to_be_built(notebooks):
 
 
 def test_a_second_build_changes_no_byte(notebooks, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(COURSE))
     before = {path: path.read_bytes() for path in notebooks.rglob("*.*") if path.is_file()}
     building.build(notebooks)
     assert {path: path.read_bytes() for path in notebooks.rglob("*.*") if path.is_file()} == before
 
 
 def test_build_names_the_cell_that_fails_and_writes_nothing(notebooks, monkeypatch):
-    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    monkeypatch.setenv("PYTHONPATH", str(COURSE))
     before = (notebooks / f"{NAME}.ipynb").read_bytes()
     edit(notebooks / "src/01_sample.py", "steps = 25", "steps = 25 / 0")
     with pytest.raises(LessonsOutOfStep, match="cell 01-sample-03 failed") as refusal:

@@ -1,6 +1,6 @@
-"""Record what the real ComfyUI answers into tests/data/comfyui_recorded.json, which tests/loopback_comfyui.py replays.
+"""Record what the real ComfyUI answers into tests/data/comfyui_recorded.json, which tests/servers replays.
 
-    python tests/comfyui/record.py PATH_OF_COMFYUI [--python PYTHON]
+    python tests/by_hand/record.py PATH_OF_COMFYUI [--python PYTHON]
 """
 
 import argparse

@@ -1,17 +1,17 @@
 """The Kolors nodes that ComfyUI and the notebook share: prompts, schedulers, LoRA, sizes; the real ComfyUI is by hand
-(tests/comfyui/check_nodes.py)."""
+(tests/by_hand/check_nodes.py)."""
 
 import ast
 import math
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from diffusers import KolorsImg2ImgPipeline, KolorsPipeline
 
+from course_lib.files import COURSE
 from course_lib.lora.adapters import list_names
 from course_lib.lora.verbs import add_lora, save_lora
 from course_lib.messages import LessonError
@@ -24,7 +24,6 @@ from course_lib.workflow.nodes.kolors import NODE_CLASS_MAPPINGS, NODE_DISPLAY_N
 from course_lib.workflow.nodes.kolors_sampling import KOLORS_SCHEDULERS, Asked, draw_latents, make_solver
 from course_lib.workflow.nodes.prompt_syntax import read_prompts
 
-COURSE = Path(__file__).parent.parent
 PROMPT = "一只瓢虫，蓝色背景"
 
 

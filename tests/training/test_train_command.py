@@ -7,7 +7,6 @@ import shlex
 import socket
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -15,6 +14,7 @@ from PIL import Image
 from safetensors.torch import load_file
 
 from course_lib.dataset.example_sets import write_style_set
+from course_lib.files import COURSE
 from course_lib.hub.repository import TINY
 from course_lib.lora.files import read_lora
 from course_lib.machine.configs import CONFIGS
@@ -23,7 +23,6 @@ from course_lib.training import command
 from course_lib.training.command import PARTS, WEIGHTS, add_flags, check_paths, gather_parts, read_config
 from course_lib.training.run import has_fp16
 
-COURSE = Path(__file__).parent.parent
 # As the camp's notes give it, but for the comments behind the backslashes.
 CAMP = """--pretrained_unet_path models/kolors/Kolors/unet/diffusion_pytorch_model.safetensors \
 --pretrained_text_encoder_path models/kolors/Kolors/text_encoder \
@@ -146,7 +145,7 @@ def test_an_encoder_without_a_tokenizer_takes_kolors_own(tmp_path, monkeypatch):
         asked.append((name, patterns))
         return TINY
 
-    monkeypatch.setattr(command.hub, "fetch", fetch)
+    monkeypatch.setattr(command.fetching, "fetch", fetch)
     (tmp_path / "out").mkdir()
     folder = gather_parts(options, tmp_path / "out")
     assert asked == [("kolors", ["tokenizer/*"])]

@@ -7,7 +7,6 @@ import math
 import pickle
 import re
 import struct
-from pathlib import Path
 
 import pytest
 import torch
@@ -16,6 +15,7 @@ from peft import LoraConfig, get_peft_model, get_peft_model_state_dict
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
+from course_lib.files import COURSE
 from course_lib.lora.conversion import convert, write_lora
 from course_lib.lora.files import Matrices, read_lora
 from course_lib.lora.inspection import inspect
@@ -26,7 +26,7 @@ from course_lib.machine.configs import UNET
 from course_lib.machine.footprint import build_part
 from course_lib.messages import LessonError
 
-COMFYUI = json.loads((Path(__file__).parent / "data" / "comfyui_lora_keys.json").read_text(encoding="utf-8"))
+COMFYUI = json.loads((COURSE / "tests" / "data" / "comfyui_lora_keys.json").read_text(encoding="utf-8"))
 # ComfyUI also knows a name that layers have in other models of diffusers.
 ACCEPTED = {key: [name for name in names if "class_embedding" not in name.replace(".", "_")]
             for key, names in COMFYUI["accepted"].items()}

@@ -4,13 +4,13 @@ import gc
 import importlib.util
 import json
 import weakref
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from course_lib.files import COURSE
 from course_lib.lora.verbs import add_lora, load_lora, save_lora
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.model.loading import load
@@ -27,13 +27,12 @@ from course_lib.workflow.notebook_host import NotebookHost
 from course_lib.workflow.results import Results, describe_value
 from course_lib.workflow.running import Cache, run
 
-COURSE = Path(__file__).parent.parent
 WORKFLOWS = sorted((COURSE / "data" / "workflows").glob("*.json"))
 RECORDED = json.loads((COURSE / "tests" / "data" / "comfyui_validation.json").read_text(encoding="utf-8"))
 PROMPT = "一只瓢虫，蓝色背景"
 QUICK = SamplerSettings(seed=5, steps=2)
 
-spec = importlib.util.spec_from_file_location("bad_workflows", COURSE / "tests" / "comfyui" / "bad_workflows.py")
+spec = importlib.util.spec_from_file_location("bad_workflows", COURSE / "tests" / "by_hand" / "bad_workflows.py")
 bad_workflows = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(bad_workflows)
 GOOD, change, digest = bad_workflows.GOOD, bad_workflows.change, bad_workflows.digest
@@ -200,7 +199,7 @@ def test_a_batch_has_comfyuis_noise(pipe):
     assert torch.allclose(found, second, atol=1e-4)
 
 
-# ComfyUI's own answers, recorded by tests/comfyui/check_nodes.py; where the course knows better it stands here.
+# ComfyUI's own answers, recorded by tests/by_hand/check_nodes.py; where the course knows better it stands here.
 BETTER = {
     "to nothing": {"3": [["exception_during_inner_validation", "latent_image"]]},  # ComfyUI names the node behind it
     "no such output": {"8": [["exception_during_inner_validation", "samples"]]},

@@ -1,4 +1,4 @@
-"""ComfyUI's page through jupyter-server-proxy in a real browser, by hand: python tests/comfyui/check_proxy.py PATH
+"""ComfyUI's page through jupyter-server-proxy in a real browser, by hand: python tests/by_hand/check_proxy.py PATH
 
 PATH is a checkout of ComfyUI. Starts it with a trial node, and a Jupyter server of its own with a token; opens
 ComfyUI's page in Chromium by the link that the course shows, runs a workflow on it and waits for its picture; then
@@ -20,7 +20,7 @@ import websocket
 from playwright.sync_api import sync_playwright
 
 COURSE = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(COURSE), str(COURSE / "tests")]
+sys.path[:0] = [str(COURSE), str(COURSE / "tests" / "servers")]
 
 from course_lib.comfyui import page_link  # noqa: E402
 from course_lib.comfyui import server as comfyui_server  # noqa: E402

@@ -1,6 +1,6 @@
 """Ask a real ComfyUI whether it reads what `convert(..., to="kohya")` writes; run by hand, with ComfyUI's packages.
 
-    python tests/comfyui/check_lora_keys.py PATH_OF_A_COMFYUI_CHECKOUT [--record]
+    python tests/by_hand/check_lora_keys.py PATH_OF_A_COMFYUI_CHECKOUT [--record]
 
 A LoRA with random weights of every attention layer of the full-size Kolors is converted, read by ComfyUI's own code
 into its own UNet (on the meta device: shapes without memory), and each of the 560 layers must arrive with its weights

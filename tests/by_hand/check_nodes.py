@@ -1,4 +1,4 @@
-"""The real ComfyUI with the course's nodes, by hand: python tests/comfyui/check_nodes.py PATH_OF_CHECKOUT
+"""The real ComfyUI with the course's nodes, by hand: python tests/by_hand/check_nodes.py PATH_OF_CHECKOUT
 
 Run it with the Python that has both ComfyUI's requirements and the course's. ComfyUI starts on the CPU at 127.0.0.1 in
 a folder of its own, with course_lib/comfyui/custom_nodes linked into custom_nodes; the checkout is not

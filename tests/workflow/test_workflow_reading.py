@@ -5,24 +5,25 @@ import io
 import json
 import random
 import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from course_lib.files import COURSE
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.pictures.picture import Picture
 from course_lib.sampling.metadata import build_graph, write_chunks
 from course_lib.sampling.settings import SamplerSettings
-from course_lib.workflow import Workflow, draw, read
+from course_lib.workflow import draw, read
+from course_lib.workflow.graph import Workflow
 from course_lib.workflow.known import list_known
 from course_lib.workflow.node_types import NodeType, read_types
 from course_lib.workflow.nodes.built_in import NODES
 from course_lib.workflow.parts import Node
 
-TESTS = Path(__file__).parent
-sys.path.insert(0, str(TESTS / "comfyui"))
+TESTS = COURSE / "tests"
+sys.path.insert(0, str(TESTS / "by_hand"))
 from check_templates import find_losses  # noqa: E402
 
 FILES = sorted((TESTS.parent / "data" / "workflows").glob("*.json"))
@@ -91,7 +92,7 @@ def test_seven_sampler_values_and_an_open_latent():
 
 @pytest.mark.parametrize("name", CASES)
 def test_converted_as_comfyui_itself_does(name):
-    """Against what ComfyUI's page made of the same workflow (tests/comfyui/record_pages.py)."""
+    """Against what ComfyUI's page made of the same workflow (tests/by_hand/record_pages.py)."""
     workflow = read(CASES[name]["page"], RECORDED["definitions"])
     assert workflow.to_api() == CASES[name]["api"]
     assert workflow.problems == []

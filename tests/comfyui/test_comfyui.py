@@ -27,11 +27,11 @@ from course_lib.comfyui import answers, client, installing, page_link
 from course_lib.comfyui import server as comfyui_server
 from course_lib.comfyui.answers import explain_refusal
 from course_lib.comfyui.view import Widgets, open_picture, tell
+from course_lib.files import COURSE
 from course_lib.messages import LessonError, error, set_language
 from course_lib.texts import ERRORS
 from course_lib.workflow.graph import read
 
-COURSE = Path(__file__).parent.parent
 PLAIN, SLOW = (RECORDED["runs"][name]["prompt"] for name in ("plain", "interrupted"))
 
 

@@ -1,7 +1,7 @@
 """Run the full-size Kolors with random weights on a CUDA GPU and compare the memory it takes with the plan.
 
-    python tests/gpu/check_full_kolors.py                    caps of 22, 16 and 8 GiB; 18 GB of disk, 20 GB of RAM
-    python tests/gpu/check_full_kolors.py --small            the same steps with Tiny Kolors' sizes on the CPU
+    python tests/by_hand/check_full_kolors.py                    caps of 22, 16 and 8 GiB; 18 GB of disk, 20 GB of RAM
+    python tests/by_hand/check_full_kolors.py --small            the same steps with Tiny Kolors' sizes on the CPU
 
 It writes a model in Kolors' layout, fp16 and random, then for each cap starts a process of its own that is allowed no
 more of the GPU, plans with that much, reads prompts, frees the text encoder, samples at 1024 px and decodes. It ends

@@ -1,6 +1,6 @@
 """Record how ComfyUI's own page turns workflows into what it sends, for tests/data/comfyui_pages.json.
 
-python tests/comfyui/record_pages.py http://127.0.0.1:8188    (a running ComfyUI; needs playwright and Chromium)
+python tests/by_hand/record_pages.py http://127.0.0.1:8188    (a running ComfyUI; needs playwright and Chromium)
 
 The workflows are made here: one for each thing that the page resolves before it sends a workflow. The recorded page is
 comfyui-frontend-package 1.58.1; 1.27.10 gives the same but for "subgraph twice", where it gives both uses one value.

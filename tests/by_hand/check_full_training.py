@@ -1,7 +1,7 @@
 """Train a LoRA of the full-size Kolors with random weights on a CUDA GPU; memory, seconds, and share of its speed.
 
-    python tests/gpu/check_full_training.py              1024 and 512 px; 18 GB of disk, 20 GB of RAM, about 10 minutes
-    python tests/gpu/check_full_training.py --small      the same steps with Tiny Kolors' sizes on the CPU
+    python tests/by_hand/check_full_training.py          1024 and 512 px; 18 GB of disk, 20 GB of RAM, about 10 minutes
+    python tests/by_hand/check_full_training.py --small  the same steps with Tiny Kolors' sizes on the CPU
 
 It writes a model in Kolors' layout, fp16 and random, then trains a few steps, rank 16, batch 1, in a process of its own
 for each case: cached as the course does, with and without gradient checkpointing, and uncached in the order of
@@ -19,7 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 COURSE = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(COURSE), str(COURSE / "tests" / "bench"), str(COURSE / "tests" / "gpu")]
+sys.path[:0] = [str(COURSE), str(COURSE / "tests" / "bench"), str(COURSE / "tests" / "by_hand")]
 
 import torch  # noqa: E402
 from bench_train import train_uncached  # noqa: E402

@@ -15,13 +15,12 @@ from pathlib import Path
 import pytest
 from loopback_hub import FAST, environment, kolors_layout, read_tree, running_hub, wanted_of_kolors
 
-from course_lib.files import is_inside
+from course_lib.files import COURSE, is_inside
 from course_lib.hub import fetching, manifest, repository
 from course_lib.hub.progress import Progress
 from course_lib.hub.repository import Listed
 from course_lib.messages import LessonError
 
-COURSE = Path(__file__).parent.parent
 NAME = "Kwai-Kolors/Kolors-diffusers"
 UNET = "unet/diffusion_pytorch_model.fp16.safetensors"
 CUT = 400_000  # bytes of the UNet's 1,048,576

@@ -6,7 +6,6 @@ import random
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,11 +17,11 @@ from course_lib.dataset.checking import check
 from course_lib.dataset.near_duplicates import find_alike
 from course_lib.dataset.signals import hash_picture, measure
 from course_lib.dataset.splitting import split
+from course_lib.files import COURSE
 from course_lib.messages import LessonError, set_language
 from course_lib.model.parts import find_tokenizer
 from course_lib.pictures import emoji
 
-COURSE = Path(__file__).parent.parent
 PHOTOS = COURSE / "data" / "messy" / "photos"
 
 

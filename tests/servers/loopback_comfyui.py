@@ -1,6 +1,6 @@
 """A stand-in for ComfyUI on 127.0.0.1 that answers as the real one was recorded, with faults that can be switched on.
 
-What it says stands in tests/data/comfyui_recorded.json, which tests/comfyui/record.py writes from the real one. It is
+What it says stands in tests/data/comfyui_recorded.json, which tests/by_hand/record.py writes from the real one. It is
 used in a test's own process (`running`), and as the main.py of a folder that looks like ComfyUI (`make_folder`).
 """
 
@@ -21,7 +21,7 @@ import tornado.netutil
 import tornado.web
 import tornado.websocket
 
-RECORDED = json.loads((Path(__file__).parent / "data" / "comfyui_recorded.json").read_text(encoding="utf-8"))
+RECORDED = json.loads((Path(__file__).parents[1] / "data" / "comfyui_recorded.json").read_text(encoding="utf-8"))
 PAGE = "<!doctype html><title>ComfyUI</title>"
 JUNK = b"x" * 10_000_000
 

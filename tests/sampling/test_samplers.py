@@ -3,13 +3,13 @@
 import inspect
 import math
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from course_lib import messages
+from course_lib.files import COURSE
 from course_lib.messages import LessonError
 from course_lib.sampling.noise import PATH_SAMPLERS, step_noise
 from course_lib.sampling.samplers import (
@@ -26,7 +26,7 @@ from course_lib.sampling.settings import SamplerSettings
 from course_lib.sampling.sigmas import make_sigmas, model_sigmas
 from course_lib.sampling.step import Cancelled, Step, ancestral_step
 
-DATA = Path(__file__).parent / "data"
+DATA = COURSE / "tests" / "data"
 REFERENCE = runpy.run_path(str(DATA / "make_comfyui_reference.py"))
 RECORDED = np.load(DATA / "comfyui_reference.npz")
 COMFYUI = RECORDED["results"]

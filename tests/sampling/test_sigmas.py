@@ -2,16 +2,16 @@
 
 import json
 import runpy
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from course_lib.files import COURSE
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.sampling.sigmas import SCHEDULERS, beta_cdf, make_sigmas, model_sigmas, to_sigma, to_timestep
 
-HERE = Path(__file__).parent
+HERE = COURSE / "tests"
 REFERENCE = runpy.run_path(str(HERE / "data" / "make_comfyui_reference.py"))
 COMFYUI = np.load(HERE / "data" / "comfyui_reference.npz")
 KOLORS = {"beta_schedule": "scaled_linear", "beta_start": 0.00085, "beta_end": 0.014, "num_train_timesteps": 1100}

@@ -4,17 +4,17 @@ import base64
 import io
 import json
 import re
-from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
 
+from course_lib.files import COURSE
 from course_lib.messages import LessonError, set_language
 from course_lib.workflow import draw, read
 from course_lib.workflow.svg import KINDS, measure
 from notebooks.tools.rules import DRAWING_BYTES, drawing_problems
 
-TESTS = Path(__file__).parent
+TESTS = COURSE / "tests"
 FOLDER = TESTS.parent / "data" / "workflows"
 CASES = json.loads((TESTS / "data" / "comfyui_pages.json").read_text(encoding="utf-8"))["cases"]
 SVG = "{http://www.w3.org/2000/svg}"
