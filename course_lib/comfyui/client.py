@@ -180,14 +180,6 @@ def cancel(server: Server, prompt_id: str) -> None:
         ask(server.address, "/interrupt", body={"prompt_id": prompt_id}, seconds=5.0)
 
 
-def interrupt(server: Server | int | None = None) -> None:
-    """Break off what ComfyUI runs now; the `queue` that waits for it raises a LessonError that says so."""
-    server = reach(server)
-    status, content = ask(server.address, "/interrupt", body={}, tail=server.tail)
-    if status != 200:
-        raise explain_refusal(status, content, {})
-
-
 def read_entry(server: Server, entry: dict, api: dict, seconds: float) -> list[ComfyPicture]:
     """Return the pictures of a prompt that has ended; LessonError for one that failed or was interrupted."""
     for kind, about in list_messages(entry):

@@ -134,11 +134,3 @@ def show_captions(report: Report, tokenizer: str | Path = TINY) -> tuple[Bars, B
     return (Bars(text("set_lengths_title"), {name: lengths[name] for name in names},
                  (text("set_distinct", distinct=distinct, total=len(captions)),)),
             Bars(text("set_words_title"), dict(list(common.items())[:MOST_WORDS])))
-
-
-def show_classes(report: Report) -> Bars:
-    """Count the kept pictures of each class: what a column label says, or the folder that a picture lies in."""
-    classes = Counter(row.group or text("set_no_class") for row in report.kept)
-    most = max(classes.values(), default=0)
-    notes = (text("set_classes_note", times=most / min(classes.values())),) if len(classes) > 1 else ()
-    return Bars(text("set_classes_title"), dict(classes.most_common()), notes)

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from course_lib.files import CAMP, copy_whole, sha256, write_json
+from course_lib.files import sha256, write_json
 from course_lib.hub import client, failures, progress, repository
 from course_lib.hub.manifest import check_folder
-from course_lib.hub.repository import CAMP_FILES, TINY, Listed, Repo, cache_folder, choose, find_repo, fits, takes
+from course_lib.hub.repository import TINY, Listed, Repo, cache_folder, choose, find_repo, takes
 from course_lib.messages import error, text
 
 RECORD = ".course_record.json"  # what was fetched into a folder; with a dot in front, where no listed file can come
@@ -123,19 +123,3 @@ def describe(repo: Repo) -> list[str]:
 def select(repo: Repo) -> list[str]:
     """Return what a record says of which files were asked for."""
     return [*repo.patterns, "|", *repo.extras]
-
-
-def fetch_camp(folder: str | Path = CAMP) -> Path:
-    """Put the camp's workflows, notebooks and LoRA where its workflows look for them; a file already there is kept."""
-    folder = Path(folder).expanduser()
-    placed = []
-    for name, places in CAMP_FILES.items():
-        source = fetch(name, patterns=list(places))
-        for path in sorted(read_record(source)["files"]):
-            for place in (places[pattern] for pattern in places if fits(path, pattern)):
-                target = folder / place / Path(path).name
-                with failures.explained(find_repo(name), folder):
-                    copy_whole(source / path, target)
-                placed.append(str(target.relative_to(folder)))
-    print(text("camp_ready", folder=folder, files="\n".join(placed)))
-    return folder

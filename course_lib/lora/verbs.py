@@ -21,7 +21,6 @@ from course_lib.lora.adapters import (
     fill,
     find_name,
     inject,
-    list_modules,
     list_names,
     list_weights,
     read_layers,
@@ -136,19 +135,6 @@ def set_strength(unet: UNet2DConditionModel, strength: float, name: str | None =
     check_range("strength", strength, -MOST_STRENGTH, MOST_STRENGTH)
     names = list_names(unet) if name is None and list_names(unet) else [find_name(unet, name)]
     apply_strengths(unet, {**read_strengths(unet), **dict.fromkeys(names, strength)})
-
-
-def merge_lora(unet: UNet2DConditionModel) -> list[str]:
-    """Add every LoRA at its strength to the UNet's own weights, for good, and return their names; LessonError if none.
-
-    The UNet then has no LoRA layers and runs as fast as the base; load the base again to be without them.
-    """
-    find_name(unet, next(iter(list_names(unet)), None))
-    names = list_names(unet)
-    for _, module in list_modules(unet):
-        module.merge()
-    unet.unload_lora()
-    return names
 
 
 def remove_lora(unet: UNet2DConditionModel, name: str | None = None) -> list[str]:

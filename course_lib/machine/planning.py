@@ -4,9 +4,6 @@ All of it is arithmetic on footprints.json, which `footprint` counts from the mo
 """
 
 import json
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -254,29 +251,3 @@ def tabulate(model: str = "kolors") -> list[str]:
                 said = [problem.why]
             lines.append(text("plan_row", machine=name, task=text(f"task_{task}"), plan=" ".join(said)))
     return lines
-
-
-class StepClock:
-    """Measure the seconds of one sampling step: `pipe(..., callback_on_step_end=clock)`, then `clock.seconds`."""
-
-    def __init__(self, steps: int = 3, say: Callable[[str], None] | None = None) -> None:
-        self.steps, self.say, self.times = steps, say, []
-
-    def __call__(self, pipe, step: int, timestep, values: dict) -> dict:
-        """Note the end of a step; after the first steps tell `say` how long the rest takes."""
-        if len(self.times) <= self.steps:
-            if pipe.unet.device.type == "cuda":
-                import torch  # here, because `plan` itself needs no torch
-
-                torch.cuda.synchronize()  # the GPU works on while Python already asks for the next step
-            self.times.append(time.perf_counter())
-            if self.say and len(self.times) == self.steps + 1:
-                left = pipe.num_timesteps - step - 1
-                self.say(text("step_seconds", seconds=self.seconds, left=left, rest=left * self.seconds))
-        return values
-
-    @property
-    def seconds(self) -> float | None:
-        """Return the median seconds of the measured steps without the first, which also sets things up; None before."""
-        between = [after - before for before, after in zip(self.times, self.times[1:])]
-        return statistics.median(between) if between else None

@@ -11,7 +11,6 @@ from course_lib.messages import LessonError, error, text
 
 ENDINGS = {"PNG": ".png", "JPEG": ".jpg", "WEBP": ".webp", "GIF": ".gif", "BMP": ".bmp"}  # what a set may hold
 MOST_PIXELS = 50_000_000  # 150 MB as RGB; a small file may claim far more and fill the memory
-LEAST_SIDE = 16  # px
 
 
 def read_header(content: bytes | Path) -> tuple[str, int, int]:

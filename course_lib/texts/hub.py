@@ -21,7 +21,6 @@ TEXTS = {
                             "en": "Note: the repository gives no checksum for these files, so only their size was checked: {files}"},
     "download_changed": {"zh": "注意：{name} 在你上次下载之后改过这些文件：{files}",
                          "en": "Note: {name} has changed these files since you last downloaded it: {files}"},
-    "camp_ready": {"zh": "夏令营的文件已放好：{folder}\n{files}", "en": "The camp's files are in place: {folder}\n{files}"},
     "publish_plan": {"zh": "发布到 {address}（公开，所有人可见）：{files}", "en": "Publishing to {address} (public, everyone can see it): {files}"},
     "publish_done": {"zh": "已发布并核对：{address}", "en": "Published and checked: {address}"},
     "publish_no_agreement": {

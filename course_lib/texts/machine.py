@@ -61,7 +61,6 @@ TEXTS = {
                          "en": "Choose GPU T4 x2 under Settings, Accelerator; if it is chosen already, restart the session to free its memory."},
     "plan_next_local": {"zh": "关闭占用显存和内存的程序再试；或者用 load(\"tiny\")，或到魔搭申请免费的 GPU 笔记本。",
                         "en": "Close the programs that hold the memory and try again; or use load(\"tiny\"), or ModelScope's free GPU notebook."},
-    "step_seconds": {"zh": "每步 {seconds:.2f} 秒，还有 {left} 步，约需 {rest:.0f} 秒", "en": "{seconds:.2f} s per step, {left} steps to go: about {rest:.0f} s"},
     "host_modelscope": {"zh": "魔搭 ModelScope 笔记本", "en": "ModelScope notebook"},
     "host_colab": {"zh": "Google Colab", "en": "Google Colab"},
     "host_kaggle": {"zh": "Kaggle", "en": "Kaggle"},
@@ -100,14 +99,14 @@ ERRORS = {
     },
     "encoder_gone": {
         "zh": ("有一句提示词还没有读过，现在读不了。", "文本编码器没有载入，缓存里也没有这句提示词。",
-               "换成读过的提示词，或重新 load，把要用的提示词一次交给 encode。"),
+               "换成读过的提示词，或者用不带 cached 的 plan 重新 load。"),
         "en": ("A prompt has not been read before and cannot be read now.",
                "The text encoder is not loaded, and the cache does not hold this prompt.",
-               "Use a prompt that was read before, or load again and give encode all your prompts at once."),
+               "Use a prompt that was read before, or load the model again by a plan that is not cached."),
     },
     "embeddings_cannot_write": {
-        "zh": ("读过的提示词不能存到 {folder}。", "系统的回答：{cause}", "腾出磁盘空间，或用 encode(..., folder=别的文件夹)。"),
+        "zh": ("读过的提示词不能存到 {folder}。", "系统的回答：{cause}", "腾出磁盘空间，或看看这个文件夹能不能写。"),
         "en": ("What was read cannot be kept in {folder}.", "The system says: {cause}",
-               "Free some disk space, or use encode(..., folder=another folder)."),
+               "Free some disk space, or see whether that folder may be written to."),
     },
 }

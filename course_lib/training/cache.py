@@ -1,16 +1,14 @@
 """Tensors that are computed once and kept on disk under the hash of everything they depend on."""
 
 import hashlib
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from course_lib.files import COURSE
+from course_lib.files import COURSE, write_whole
 
 CACHE = COURSE / "outputs" / "train_cache"
 
@@ -41,19 +39,3 @@ class Cache:
             except OSError as problem:  # a full disk costs the time to compute it again, not the training
                 self.problem = problem
         return tensors
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file such that its place holds the old content or the new one, whatever happens; OSError if it cannot."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as writing:
-            writing.write(content)
-            writing.flush()
-            os.fsync(writing.fileno())  # the name must not change before the bytes are on the disk
-        os.replace(part, file)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise

@@ -12,8 +12,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from course_lib.files import write_whole
 from course_lib.messages import error, text
-from course_lib.training.cache import write_whole
 from course_lib.training.config import TrainConfig, list_differences
 
 STATE = "checkpoint.safetensors"

@@ -188,7 +188,7 @@ def test_answers_that_could_be_anything_do_not_break_the_explanation():
 
 
 def test_interruption(stand):
-    threading.Timer(0.7, client.interrupt, [stand.port]).start()
+    threading.Timer(0.7, httpx.post, [f"http://127.0.0.1:{stand.port}/interrupt"]).start()  # as its page does
     with pytest.raises(LessonError) as problem:
         client.queue(SLOW, server=stand.port, show=False)
     assert told("comfy_interrupted", problem) and "TrialPaint" in problem.value.why

@@ -223,21 +223,3 @@ def test_a_broken_record_is_no_record(server, content):
     assert fetching.find_damage(folder, repository.KOLORS) == fetching.RECORD
     fetching.fetch("kolors")
     assert fetching.find_damage(folder, repository.KOLORS) is None
-
-
-def test_the_camps_files_are_where_its_workflows_look(server, tmp_path, capsys):
-    camp = fetching.fetch_camp(tmp_path / "camp")
-    assert read_tree(camp) == {"kolors_example.json": b'{"nodes": []}', CKPT: b"a pickle", "baseline.ipynb": b"{}",
-                               "kolors_with_lora_example.json": b'{"nodes": [1]}'}
-    assert CKPT in capsys.readouterr().out
-    (camp / "kolors_example.json").write_bytes(b"changed by a learner")
-    server.stop()
-    fetching.fetch_camp(tmp_path / "camp")
-    assert (camp / "kolors_example.json").read_bytes() == b"changed by a learner"
-
-
-def test_a_camp_repository_without_its_lora_says_so(server, tmp_path):
-    del server.repos["datasets", "maochase/kolors_test_comfyui"]["lora/epoch=0-step=500.ckpt"]
-    with pytest.raises(LessonError, match="epoch=0-step=500.ckpt"):
-        fetching.fetch_camp(tmp_path / "camp")
-    assert not (tmp_path / "camp").exists()

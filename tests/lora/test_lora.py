@@ -1,4 +1,4 @@
-"""A LoRA is added, saved, loaded, mixed, merged and removed; the base is exactly the base whenever none counts."""
+"""A LoRA is added, saved, loaded, mixed and removed; the base is exactly the base whenever none counts."""
 
 import copy
 import json
@@ -13,7 +13,7 @@ from course_lib.lora.conversion import convert
 from course_lib.lora.inspection import inspect
 from course_lib.lora.names import list_layers
 from course_lib.lora.publishing import read_facts
-from course_lib.lora.verbs import ATTENTION, add_lora, load_lora, merge_lora, remove_lora, save_lora, set_strength
+from course_lib.lora.verbs import ATTENTION, add_lora, load_lora, remove_lora, save_lora, set_strength
 from course_lib.messages import LessonError, set_language
 from course_lib.model.loading import load
 from course_lib.sampling.drawing import draw
@@ -225,7 +225,7 @@ def test_a_dora_survives(unet, tmp_path):
     assert "magnitude" in refused(convert, path, tmp_path / "x.ckpt", to="diffsynth")
 
 
-# --- several, strength, merge, remove ---
+# --- several, strength, remove ---
 
 def test_strength_zero_is_exactly_the_base(unet, saved):
     base = run(unet)
@@ -273,33 +273,10 @@ def test_names_never_collide(unet, saved):
 
 
 def test_without_a_lora_the_verbs_say_so(unet, tmp_path):
-    for call in (lambda: set_strength(unet, 1), lambda: merge_lora(unet), lambda: remove_lora(unet, "style"),
+    for call in (lambda: set_strength(unet, 1), lambda: remove_lora(unet, "style"),
                  lambda: save_lora(unet, tmp_path / "a.safetensors", base_model="tiny")):
         refused(call)
     assert remove_lora(unet) == []
-
-
-def test_a_merged_lora_stays_when_its_layers_are_gone(unet, saved):
-    names, weight = [name for name, _ in unet.named_modules()], unet.conv_in.weight.clone()
-    load_lora(unet, saved[0], strength=0.7)
-    answer = run(unet)
-    assert merge_lora(unet) == ["style"]
-    torch.testing.assert_close(run(unet), answer)
-    assert [name for name, _ in unet.named_modules()] == names and torch.equal(unet.conv_in.weight, weight)
-    assert remove_lora(unet) == []
-    torch.testing.assert_close(run(unet), answer)
-
-
-def test_merging_at_strength_zero_or_in_16_bits(unet, saved):
-    base = run(unet)
-    load_lora(unet, saved[0], strength=0)
-    merge_lora(unet)
-    assert torch.equal(run(unet), base)
-    unet.to(torch.bfloat16)
-    load_lora(unet, saved[0])
-    merge_lora(unet)
-    assert (run(unet).float() - saved[1]).abs().max() < 0.05
-    assert {weight.dtype for weight in unet.parameters()} == {torch.bfloat16}
 
 
 def test_removing_gives_back_the_very_layers(unet, saved):
@@ -355,7 +332,6 @@ def test_nothing_is_said_by_the_libraries(unet, saved, capfd):
         add_lora(unet, rank=2, name="new")
         set_strength(unet, 0.5)
         remove_lora(unet, "style")
-        merge_lora(unet)
     assert capfd.readouterr() == ("", "")
 
 
@@ -369,7 +345,7 @@ def test_the_report_speaks_both_languages(unet, saved):
 def test_inspect_shows_what_a_file_holds(saved, unet):
     found = inspect(saved[0])
     assert found.settings == {"rank": 4, "steps": 10} and "Tiny Kolors" in str(found) and "线稿" in str(found)
-    assert "| alpha | 2（倍率 alpha/rank = 0.5） |" in found._repr_mimebundle_()["text/markdown"]
+    assert "<th>alpha</th><td>2（倍率 alpha/rank = 0.5）</td>" in found._repr_mimebundle_()["text/html"]
     load_lora(unet, saved[0])
     norms = {name: (module.get_delta_weight("style")).norm().item() for name, module in unet.named_modules()
              if hasattr(module, "get_delta_weight")}

@@ -10,7 +10,7 @@ from course_lib.hub import repository
 from course_lib.machine import footprint, hardware, planning
 from course_lib.machine.configs import CONFIGS
 from course_lib.machine.hardware import GIB
-from course_lib.machine.planning import EXAMPLES, FOOTPRINTS, StepClock, example
+from course_lib.machine.planning import EXAMPLES, FOOTPRINTS, example
 from course_lib.messages import LANGUAGES, LessonError, set_language
 
 PARAMETERS = {"unet": 2_579_458_820, "vae": 83_653_863, "text_encoder": 6_243_584_000}
@@ -169,12 +169,3 @@ def test_a_plan_says_what_its_memory_is_made_of(language):
     assert f"{one.peak_vram / GIB:.1f} GiB" in said and "float16" in said
     assert all(f"UNet {4.80:.2f}" in line for line in said.splitlines()[3:])
     assert len(planning.tabulate()) == 1 + 2 * len(EXAMPLES)
-
-
-def test_the_seconds_of_a_step_are_measured_on_the_first_steps(pipe):
-    said = []
-    clock = StepClock(steps=2, say=said.append)
-    assert clock.seconds is None
-    pipe("一只瓢虫", num_inference_steps=5, callback_on_step_end=clock)
-    assert len(clock.times) == 3 and clock.seconds > 0 and len(said) == 1
-    assert "2 " in said[0]

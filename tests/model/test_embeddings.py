@@ -1,6 +1,7 @@
 """A prompt is read once: what is kept is what the encoder said, is used without it, and never for another encoder."""
 
 import shutil
+from dataclasses import replace
 
 import pytest
 import torch
@@ -10,9 +11,10 @@ from course_lib.machine.planning import plan
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.model import text_cache
 from course_lib.model.loading import open_folder
-from course_lib.model.text_cache import encode
 
 PROMPTS = ["一只瓢虫，蓝色背景", "", "a cat on a red background"]
+TURNS = replace(plan("draw", "tiny"), placement="turns")  # the plan under which prompts are kept
+CACHED = replace(TURNS, encoder="cached")
 
 
 @pytest.fixture(autouse=True)
@@ -27,75 +29,73 @@ def model(tmp_path):
     return shutil.copytree(repository.TINY, tmp_path / "model")
 
 
-@pytest.fixture
-def opened(model):
-    return open_folder(model, plan("draw", "tiny"))
+@torch.no_grad()
+def read(pipe, prompts):
+    """Return what a pipeline reads in prompts: words [prompts, 256, hidden] and pooled [prompts, hidden]."""
+    words, _, pooled, _ = pipe.encode_prompt(prompts, do_classifier_free_guidance=False)
+    return words, pooled
 
 
-def test_what_is_kept_is_what_the_pipeline_would_read(opened, cache):
-    words = encode(opened, PROMPTS)
-    assert not words.prompt_embeds.requires_grad and words.prompt_embeds.shape[:2] == (3, 256)
-    with torch.no_grad():
-        for row, prompt in enumerate(PROMPTS):
-            states, _, pooled, _ = opened.encode_prompt(prompt, do_classifier_free_guidance=False)
-            assert torch.equal(words.prompt_embeds[row], states[0])
-            assert torch.equal(words.pooled_prompt_embeds[row], pooled[0])
-    again = encode(opened, PROMPTS)
-    assert torch.equal(again.prompt_embeds, words.prompt_embeds)
+def same(first, second):
+    return all(torch.equal(one, other) for one, other in zip(first, second))
+
+
+def test_what_is_kept_is_what_the_pipeline_would_read(pipe, model, cache):
+    opened = open_folder(model, TURNS)
+    words = read(opened, PROMPTS)
+    assert not words[0].requires_grad and words[0].shape[:2] == (3, 256)
+    for row, prompt in enumerate(PROMPTS):
+        assert same([part[row:row + 1] for part in words], read(pipe, prompt))
+    assert same(read(opened, PROMPTS), words)
     assert len(list(cache.iterdir())) == len(PROMPTS)
 
 
-def test_a_kept_prompt_needs_no_encoder_and_draws_the_same_picture(opened):
-    def draw(**what):
-        return opened(**what, num_inference_steps=2, generator=torch.Generator().manual_seed(0)).images[0].tobytes()
-
-    plain = draw(prompt=PROMPTS[0], negative_prompt="")
-    words, negative = encode(opened, PROMPTS[0]), encode(opened, "", free=True)
-    assert opened.text_encoder is None
-    assert draw(**words.arguments(negative)) == plain
-    assert torch.equal(encode(opened, PROMPTS[0]).prompt_embeds, words.prompt_embeds)
+def test_a_kept_prompt_needs_no_encoder(model):
+    words = read(open_folder(model, TURNS), PROMPTS[:2])
+    assert same(read(open_folder(model, CACHED), PROMPTS[:2]), words)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_new_prompt_without_an_encoder_is_answered(opened, language):
+def test_a_new_prompt_without_an_encoder_is_answered(model, language):
     set_language(language)
-    encode(opened, PROMPTS[0], free=True)
+    read(open_folder(model, TURNS), PROMPTS[0])
+    opened = open_folder(model, CACHED)
+    read(opened, PROMPTS[0])
     with pytest.raises(LessonError) as problem:
-        encode(opened, PROMPTS[2])
-    assert "encode" in problem.value.next_step
+        read(opened, PROMPTS[2])
+    assert "cached" in problem.value.next_step
 
 
-def test_a_broken_file_is_read_again(opened, cache):
-    words = encode(opened, PROMPTS[0])
+def test_a_broken_file_is_read_again(model, cache):
+    opened = open_folder(model, TURNS)
+    words = read(opened, PROMPTS[0])
     file, = cache.iterdir()
     for content in (b"", file.read_bytes()[:-100], b"x" * 1000):
         file.write_bytes(content)
-        assert torch.equal(encode(opened, PROMPTS[0]).prompt_embeds, words.prompt_embeds)
+        assert same(read(opened, PROMPTS[0]), words)
     assert [path.name for path in cache.iterdir()] == [file.name]
 
 
-def test_another_encoder_does_not_take_what_is_kept(opened, model):
-    words = encode(opened, PROMPTS[0])
+def test_another_encoder_does_not_take_what_is_kept(model):
+    words = read(open_folder(model, TURNS), PROMPTS[0])
     weights = model / "text_encoder" / "model.safetensors"
     content = bytearray(weights.read_bytes())
-    content[-1000:] = bytes(1000)
+    content[len(content) // 2:] = bytes(len(content) - len(content) // 2)
     weights.write_bytes(content)
-    other = open_folder(model, plan("draw", "tiny"))
-    with torch.no_grad():
-        other.text_encoder.embedding.word_embeddings.weight.mul_(1.5)
-    assert not torch.equal(encode(other, PROMPTS[0]).prompt_embeds, words.prompt_embeds)
+    assert not same(read(open_folder(model, TURNS), PROMPTS[0]), words)
 
 
-def test_another_precision_does_not_take_what_is_kept(opened, cache):
-    encode(opened, PROMPTS[0])
-    opened.text_encoder.to(torch.bfloat16)
-    assert encode(opened, PROMPTS[0]).prompt_embeds.dtype == torch.bfloat16
+def test_another_precision_does_not_take_what_is_kept(model, cache):
+    read(open_folder(model, TURNS), PROMPTS[0])
+    assert read(open_folder(model, replace(TURNS, dtype="bfloat16")), PROMPTS[0])[0].dtype == torch.bfloat16
     assert len(list(cache.iterdir())) == 2
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_a_place_that_cannot_be_written_is_answered(opened, tmp_path, language):
+def test_a_place_that_cannot_be_written_is_answered(model, tmp_path, language):
     set_language(language)
     (tmp_path / "file").touch()
+    opened = open_folder(model, TURNS)
+    opened.text_encoder.folder = tmp_path / "file" / "inner"
     with pytest.raises(LessonError, match="file"):
-        encode(opened, PROMPTS[0], folder=tmp_path / "file" / "inner")
+        read(opened, PROMPTS[0])

@@ -145,7 +145,7 @@ def test_the_encoder_leaves_when_the_unet_is_called(monkeypatch):
     kept = []
     monkeypatch.setattr(loading, "Turns", lambda *given, kind=turns.Turns: kept.append(kind(*given)) or kept[0])
     pipe = open_folder(repository.TINY, TURNS)
-    text_cache.encode(pipe, [PROMPT, ""])
+    pipe.encode_prompt(PROMPT)
     assert kept[0].encoder is not None
     draw(pipe)
     assert kept[0].encoder is None
