@@ -15,6 +15,7 @@ from torch import Tensor
 from course_lib.messages import error
 from course_lib.pictures.opening import MOST_DRAWN, Unreadable, decode, turn_upright
 from course_lib.sampling.drawing import sample
+from course_lib.sampling.noise import tell_noise
 from course_lib.sampling.samplers import SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_settings
 from course_lib.sampling.sigmas import SCHEDULERS
@@ -200,6 +201,8 @@ class KSampler:
         check_settings(settings, pipe.scheduler.config.num_train_timesteps)
         check_names(sampler_name, scheduler)
         tell_prompt(pipe, positive[0][1]["prompt"])
+        for note in tell_noise(sampler_name):
+            here().note(note)
         latents = fit_empty(pipe, latent_image["samples"])
         texts, scale = [one[0][1]["encoded"] for one in (positive, negative)], pipe.vae.config.scaling_factor
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(seed))  # as ComfyUI draws it
