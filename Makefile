@@ -5,10 +5,10 @@ VENV_PYTHON = .venv/bin/python
 # LANGUAGE counts only when given to make: many systems set a variable of this name for other purposes.
 START = $(PYTHON) -m course_lib.start $(if $(findstring command,$(origin LANGUAGE)),--language $(LANGUAGE))
 
-.PHONY: help start install test lessons bench
+.PHONY: help start install test test-all lessons bench
 
 help:  ## 显示本说明 / show this help
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 start:  ## 安装并打开第一课 / install, and open the first lesson
 	@$(START)
@@ -16,10 +16,20 @@ start:  ## 安装并打开第一课 / install, and open the first lesson
 install:  ## 只安装 / only install
 	@$(START) --install-only
 
+PYTEST = OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+BROWSER = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
 # Two files at a time, each with one thread: of two threads in one file the second gains little (41 minutes became 25).
-test: tools  ## 运行全部测试 / run every test
+# Both editions of a lesson share all code: one is executed, the other compared with it (tests/lessons/test_editions.py).
+test: tools  ## 运行测试 / run the tests
+	@echo "约 15 分钟（两个核）；浏览器 / about 15 minutes on two cores; browser: $(or $(BROWSER),没有，跳过网页的测试 / none, so pages are not tested)"
 	$(VENV_PYTHON) -m ruff check
-	OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) --ignore=notebooks/en
+	@echo "全部通过 / everything works"
+
+test-all: tools  ## 连英文版的课也全部执行 / execute the English lessons too
+	$(VENV_PYTHON) -m ruff check
+	$(PYTEST)
 
 lessons: tools  ## 由 notebooks/src 生成两种语言的课 / build both editions of the lessons from notebooks/src
 	$(VENV_PYTHON) -m notebooks.tools build

@@ -109,4 +109,5 @@ def takes(repo: Repo, path: str) -> bool:
 
 def fits(path: str, pattern: str) -> bool:
     """Say whether a pattern names a file (`*` crosses `/`); a file that runs code needs a pattern with its ending."""
-    return fnmatchcase(path, pattern) and (not path.endswith(CODE) or pattern.endswith(PurePosixPath(path).suffix))
+    runs = path.lower().endswith(CODE)  # "evil.PY" too
+    return fnmatchcase(path, pattern) and (not runs or pattern.endswith(PurePosixPath(path).suffix))

@@ -44,9 +44,10 @@ class Inspection:
         return "\n".join(text("lora_row", name=name, value=value) for name, value in self.rows.items())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        cells = [f"| {name} | {html.escape(' '.join(value.split())).replace('|', '&#124;')} |"
+        # HTML, not Markdown: there a file's words could name a picture, and the page would fetch it
+        cells = [f"<tr><th>{html.escape(name)}</th><td>{html.escape(' '.join(value.split()))}</td></tr>"
                  for name, value in self.rows.items()]
-        return {"text/plain": str(self), "text/markdown": "\n".join(["| | |", "|---|---|", *cells])}
+        return {"text/plain": str(self), "text/html": f'<table class="mathjax_ignore">{"".join(cells)}</table>'}
 
 
 def inspect(path: str | Path, *, alpha: float | None = None) -> Inspection:

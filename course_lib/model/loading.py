@@ -18,6 +18,7 @@ from course_lib.machine.planning import Plan
 from course_lib.machine.planning import plan as make_plan
 from course_lib.model.parts import choose_files, find_tokenizer, load_encoder, open_vae, reading
 from course_lib.model.text_cache import CachedEncoder
+from course_lib.model.threads import set_threads
 from course_lib.model.turns import Turns
 
 # The files of the original layout, as DiffSynth-Studio's model list names them; which precision its safetensors have,
@@ -47,6 +48,7 @@ def open_folder(folder: Path, plan: Plan) -> KolorsPipeline:
     dtype = getattr(torch, plan.dtype)
     with reading(folder, "unet"):
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", **choose_files(folder / "unet", dtype))
+    set_threads(unet)
     vae = open_vae(folder, dtype, plan.vae_tiling)
     with reading(folder, "tokenizer"):
         tokenizer = ChatGLMTokenizer.from_pretrained(find_tokenizer(folder))

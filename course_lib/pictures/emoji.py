@@ -26,7 +26,7 @@ STYLES = {
     "mono": (("灰白风格", "灰白"), ("monochrome",)),
     "block": (("色块风格", "色块"), ("colour block", "color block")),
 }
-OUTLINE = 2  # px of dark line around a cartoon's subject; it tells cartoon from flat at a glance, even at 64 px
+OUTLINE = 1 / 32  # of a picture's width: the dark line around a cartoon's subject tells it from flat at a glance
 OUTLINE_COLOUR = (38, 32, 40)
 # What the base model was trained on; 3d and lineart are left for LoRA lessons. A model that knows one subject in
 # several renderings has learnt that they can be changed alone: only then does a new one reach subjects it never showed.
@@ -114,14 +114,22 @@ def trace(larger: Image.Image) -> Image.Image:
     return edges.resize((larger.width // 2, larger.height // 2), Image.Resampling.BOX)
 
 
-def outline(subject: Image.Image) -> Image.Image:
-    """Draw a dark line around an RGBA picture's subject, as cartoons have; the result is larger by 2 x OUTLINE."""
-    picture = Image.new("RGBA", (subject.width + 2 * OUTLINE, subject.height + 2 * OUTLINE))
-    picture.paste(subject, (OUTLINE, OUTLINE))
-    grown = picture.getchannel("A").filter(ImageFilter.MaxFilter(2 * OUTLINE + 1)).filter(ImageFilter.GaussianBlur(0.5))
-    line = Image.new("RGBA", picture.size, OUTLINE_COLOUR)
-    line.putalpha(grown)
-    return Image.alpha_composite(line, picture)
+def outline(subject: Image.Image, line: int) -> Image.Image:
+    """Draw a dark line, `line` px wide, around an RGBA picture's subject; the result is larger by 2 x line."""
+    picture = Image.new("RGBA", (subject.width + 2 * line, subject.height + 2 * line))
+    picture.paste(subject, (line, line))
+    grown = picture.getchannel("A").filter(ImageFilter.MaxFilter(2 * line + 1)).filter(ImageFilter.GaussianBlur(0.5))
+    dark = Image.new("RGBA", picture.size, OUTLINE_COLOUR)
+    dark.putalpha(grown)
+    return Image.alpha_composite(dark, picture)
+
+
+def subject_at(subject: str, style: str, size: int, side: int) -> Image.Image:
+    """Return a subject as it stands in a composed picture of side x side px: RGBA, size x size px, outline included."""
+    if style != "noto":
+        return subject_picture(subject, style, size)
+    line = round(side * OUTLINE)
+    return outline(subject_picture(subject, style, size - 2 * line), line)
 
 
 def random_scene(rng: random.Random, styles: tuple[str, ...] = BASE_STYLES) -> Scene:
@@ -135,10 +143,7 @@ def random_scene(rng: random.Random, styles: tuple[str, ...] = BASE_STYLES) -> S
 def compose(scene: Scene, colour: tuple[int, int, int] | None = None) -> Image.Image:
     """Compose a scene's picture, RGB, 64 x 64 px; `colour` (sRGB, 0-255) replaces its ground's usual one."""
     picture = Image.new("RGB", (PICTURE_SIZE, PICTURE_SIZE), colour or GROUNDS[scene.ground][2])
-    if scene.style == "noto":
-        subject = outline(subject_picture(scene.subject, scene.style, scene.size - 2 * OUTLINE))
-    else:
-        subject = subject_picture(scene.subject, scene.style, scene.size)
+    subject = subject_at(scene.subject, scene.style, scene.size, PICTURE_SIZE)
     if scene.flip:
         subject = subject.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     picture.paste(subject, (scene.left, scene.top), subject)

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from course_lib.checks import check_range, check_text
 from course_lib.messages import error, text
+from course_lib.model.alone import one_at_a_time
 from course_lib.model.latents import check_latent, empty_latent, place_of, to_images
 from course_lib.model.text import LENGTH, Encoded, encode_text
 from course_lib.pictures import wording
@@ -33,6 +34,7 @@ MOST_PLACES = 2**15  # latent places in one batch: 128 pictures of Tiny Kolors, 
 ALONE = frozenset({"dpm_adaptive"})  # chooses its steps by the whole batch, so each picture has to be one
 
 
+@one_at_a_time
 def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequence[SamplerSettings], *,
              negative_prompt: str = "", latent: Tensor | None = None,
              callback: Callback | None = None) -> Picture | list[Picture]:
@@ -103,6 +105,7 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
         noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device), callback=callback)
 
 
+@one_at_a_time
 @torch.inference_mode()
 def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[int], steps: int = 25, cfg: float = 5.0,
                negative_prompt: str = "") -> list[Image.Image]:
@@ -138,10 +141,14 @@ def describe(prompt: str, settings: SamplerSettings, image: Image.Image) -> str:
                 scheduler=settings.scheduler, denoise=settings.denoise)
 
 
+@one_at_a_time
 def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, cfg: float = 5.0,
-         negative_prompt: str = "") -> Picture:
-    """Draw one picture, always the same for one prompt, seed, steps and cfg; LessonError for what cannot be drawn."""
-    check_prompt(prompt)
+         negative_prompt: str = "", taught: str = "") -> Picture:
+    """Draw one picture, always the same for one prompt, seed, steps and cfg; LessonError for what cannot be drawn.
+
+    `taught` is the trigger word of a LoRA that is loaded: a prompt with it may name what the model itself never learnt.
+    """
+    check_prompt(prompt, taught)
     check_range("seed", seed, 0, MOST_SEED, kind=Integral)
     check_range("steps", steps, 1, pipe.scheduler.config.num_train_timesteps, kind=Integral)
     check_range("cfg", cfg, 0, 100)
@@ -153,8 +160,14 @@ def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, c
     return Picture(image, caption, time.perf_counter() - started)
 
 
-def check_prompt(prompt: str) -> None:
-    """Answer a prompt that Tiny Kolors cannot draw with a LessonError, and print which words it does not know."""
+def check_prompt(prompt: str, taught: str = "") -> None:
+    """Answer a prompt that Tiny Kolors cannot draw with a LessonError, and print which words it does not know.
+
+    One that holds a LoRA's trigger word (`taught`) is left to the LoRA.
+    """
+    check_text("prompt", prompt)
+    if taught and taught in prompt:
+        return
     unknown = find_unknown_words(prompt)
     if unknown:
         print(text("words_unknown", words=shorten(text("list_comma").join(unknown))))

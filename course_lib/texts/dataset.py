@@ -81,6 +81,7 @@ TEXTS = {
                        "en": "{saved} downloaded, {kept} were here already, {failed} failed; authors and licences are in metadata.csv and ATTRIBUTION.txt in {folder}"},
     "source_crawled": {"zh": "抓到 {saved} 张，原来就有 {kept} 张，没有要 {failed} 张，放在 {folder}。能抓到不等于能拿来训练：许可证要自己去问",
                        "en": "{saved} pictures fetched, {kept} were here already, {failed} left out, in {folder}. That they could be fetched does not mean that they may be trained on: ask for the licence"},
+    "source_rules_many": {"zh": "里面的规则太多（超过 {most} 条）。", "en": "It holds too many rules (more than {most})."},
     "source_attribution_head": {"zh": "这些图片的作者、许可证和出处。分享图片或者用它们训练的模型时，请一并附上。", "en": "Authors, licences and origins of these pictures. Keep this file with them, and with a model trained on them."},
     "source_attribution": {"zh": "《{title}》，作者 {creator}，许可证 {licence}", "en": "\"{title}\" by {creator}, licence {licence}"},
     "source_no_creator": {"zh": "不详", "en": "unknown"},
@@ -237,6 +238,15 @@ ERRORS = {
     "source_silent": {
         "zh": ("{url} 没有回答（{cause}）。", "试了几次，等的时间一次比一次长，都没有连上，或者传到一半断了。", "检查网络和代理，过一会儿再试；已经下载好的不会重新下载。"),
         "en": ("{url} did not answer ({cause}).", "It was tried several times with longer and longer pauses; each time the connection failed or broke half-way.", "Check network and proxy, and try again later; what is here already is not downloaded again.")},
+    "source_late": {
+        "zh": ("{url} 太慢，等了 {seconds} 秒没有收完，不再等。", "它一直不回答，或者每秒只发来几个字节：这样等不到头。", "检查网络和代理，过一会儿再试；还是这样就跳过它。"),
+        "en": ("{url} is too slow; after {seconds} seconds it had not answered, and was given up.", "It says nothing, or sends only a few bytes a second: that has no end.", "Check network and proxy and try again later; if it stays so, leave it out.")},
+    "source_proxy": {
+        "zh": ("这种代理用不了：{proxy}。", "环境变量（HTTP_PROXY、HTTPS_PROXY、ALL_PROXY）或系统设置里的代理不是 http 代理，多半是 socks5。", "代理软件一般同时提供 http 端口：把变量改成 http://127.0.0.1:端口，或者取消这个变量。"),
+        "en": ("This kind of proxy cannot be used: {proxy}.", "What the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) or the system's settings name is no http proxy; most often it is socks5.", "Proxy programs usually offer an http port too: set the variable to http://127.0.0.1:PORT, or unset it.")},
+    "source_key_letters": {
+        "zh": ("没有去问 {url}：密钥里有不能用的字符。", "密钥只能是英文字母、数字和符号；多半是复制时带上了空格、换行或中文。", "重新复制密钥，再设一次环境变量。"),
+        "en": ("{url} was not asked: the key holds letters that cannot be sent.", "A key consists of ASCII letters, digits and signs; a line break, a space or other text may have been copied along.", "Copy the key again and set the environment variable once more.")},
     "source_wait": {
         "zh": ("{url} 请我们等 {seconds} 秒再来。", "问得太频繁了，它有次数限制。", "过了这段时间再运行一次，会接着下载。"),
         "en": ("{url} asks us to come back in {seconds} seconds.", "There were too many requests; it has a limit.", "Run this again after that time; it goes on where it stopped.")},

@@ -113,6 +113,17 @@ class Explorer(widgets.VBox):
         """Wait until the newest picture is there; TimeoutError if that takes too long."""
         self.worker.wait(seconds)
 
+    def close(self) -> None:
+        """Take the explorer away, its thread and every control in it."""
+        if hasattr(self, "worker"):
+            self.worker.close()
+        waiting = list(self.children)
+        while waiting:
+            child = waiting.pop()
+            waiting += getattr(child, "children", ())
+            child.close()
+        super().close()
+
     def refresh(self) -> None:
         """Draw what the controls show; an older picture that is still being drawn is given up."""
         self.worker.ask(partial(self._draw, self.trial))

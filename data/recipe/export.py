@@ -4,6 +4,7 @@ import json
 import random
 import shutil
 import tempfile
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
@@ -16,8 +17,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from course_lib.hub import manifest
-from course_lib.pictures import emoji, wording
-from course_lib.pictures.classifier import border_ground, judge
+from course_lib.pictures import emoji, nearness, wording
+from course_lib.pictures.classifier import border_ground, judge, to_tensor
 from course_lib.sampling.drawing import draw_batch
 from data.recipe import unet, vae
 from data.recipe.common import HERE
@@ -110,10 +111,25 @@ def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps:
         hits["style_or_same"].append(verdict.style in same_styles(named.subject, named.style))
         hits["ground_by_border"].append(border_ground(picture) == named.ground)
     scores = {part: round(float(np.mean(values)), 4) for part, values in hits.items()}
+    scores["distance"] = round(measure_drawn(pipe.vae, pictures, [named for _, _, named in prompts]).value, 4)
     for language in ("zh", "en"):
         chosen = [number for number, (spoken, _, _) in enumerate(prompts) if spoken == language]
         scores[f"subject_{language}"] = round(float(np.mean([hits["subject"][number] for number in chosen])), 4)
     return scores
+
+
+@torch.no_grad()
+def measure_drawn(coder: AutoencoderKL, pictures: list[Image.Image], named: list[wording.Named]) -> nearness.Distance:
+    """Measure drawn pictures against the nearest true ones; the floor is what the VAE makes of true pictures."""
+    rng = random.Random("7 floor")
+    true = [emoji.compose(replace(emoji.random_scene(rng), subject=each.subject, style=each.style, ground=each.ground))
+            for each in named]
+    decoded = []
+    for start in range(0, len(true), SCORED_BATCH):
+        latents = coder.encode(to_tensor(true[start:start + SCORED_BATCH]).to(coder.device)).latent_dist.mean
+        made = (coder.decode(latents).sample.clamp(-1, 1).float().cpu() + 1) * 127.5
+        decoded += [Image.fromarray(each) for each in made.round().byte().permute(0, 2, 3, 1).numpy()]
+    return nearness.measure_distance(pictures, [(each.subject, each.style) for each in named], decoded)
 
 
 def draw_sheet(pipe: KolorsPipeline, columns: int = 16) -> Image.Image:
@@ -160,8 +176,8 @@ def write_card(pipe: KolorsPipeline, runs: Path, folder: Path) -> dict[str, dict
 
 def write_readme(pipe: KolorsPipeline, scores: dict[str, dict[str, float]], folder: Path) -> None:
     """Write the model card, its figures filled in."""
-    table = "\n".join(f"| {part} | " + " | ".join(f"{values[part]:.1%}" for values in scores.values()) + " |"
-                      for part in scores["cfg 5"])
+    table = "\n".join(f"| {part} | " + " | ".join(f"{values[part]:{'.2f' if part == 'distance' else '.1%'}}"
+                                                  for values in scores.values()) + " |" for part in scores["cfg 5"])
     parts = {name: sum(weight.numel() for weight in getattr(pipe, name).parameters())
              for name in ("vae", "text_encoder", "unet")}
     size = sum(file.stat().st_size for name in (*parts, "tokenizer", "scheduler") for file in (folder / name).iterdir())

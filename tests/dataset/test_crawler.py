@@ -1,5 +1,6 @@
 """The polite fetcher on sites of this machine: robots.txt, pauses, traps, other hosts, private addresses."""
 
+import contextlib
 import time
 
 import pytest
@@ -85,6 +86,63 @@ def test_a_site_without_rules_for_us_is_read(site, tmp_path, robots):
     assert len(crawl(site, tmp_path, depth=0).saved) == 2
 
 
+@pytest.mark.parametrize("rules, url, allowed", [
+    ("User-agent: *\nDisallow: /a\nAllow: /a/b", "/a/b/c", True),  # the longest rule counts, wherever it stands
+    ("User-agent: *\nAllow: /a\nDisallow: /a/b", "/a/b", False), ("User-agent: *\nAllow: /\nDisallow: /x", "/x", False),
+    ("User-agent: *\nDisallow: /a\nAllow: /a", "/a", True),  # as long: the friendlier one
+    ("User-agent: *\nDisallow: /x\n\nUser-agent: *\nDisallow: /y", "/x", False),  # groups of one robot are one
+    ("User-agent: KolorsCourse\nDisallow: /x\n\nUser-agent: kolorscourse\nDisallow: /y", "/x", False),
+    ("User-agent: KolorsCourse/0.1\nDisallow: /", "/x", False),
+    ("User-agent: *\nDisallow: /\n\nUser-agent: KolorsCourse\nDisallow: /y", "/x", True),  # our own group alone
+    ("User-agent: other\nUser-agent: KolorsCourse\nDisallow: /x", "/x", False),
+    ("User-agent: *\nDisallow: /%E5%9B%BE", "/图", False), ("User-agent: *\nDisallow: /图", "/%e5%9b%be", False),
+    ("User-agent: *\nDisallow: /a%2Db", "/a-b", False), ("User-agent: *\nDisallow: /x$", "/xy", True),
+    ("User-agent: *\nDisallow: /*?", "/x?a", False), ("User-agent: *\nDisallow: /*?", "/x", True),
+    ("User-agent: *\nDisallow: *.png", "/a/b.png", False), ("User-agent: *\rDisallow: /x\r", "/x", False),
+    ("useragent : *\ndisallow : /x", "/x", False), ("USER-AGENT: *\nDISALLOW: /x", "/x", False),
+    ("User-agent: *\nDisallow: /X", "/x", True), ("User-agent: *\nSitemap: /s\nDisallow: /x", "/x", False),
+    ("User-agent: *\nCrawl-delay: 1\nDisallow: /x # not this", "/x", False),
+    ("User-agent: other\nDisallow: /x\nUser-agent: *\nDisallow:", "/x", True),
+    ("User-agent: *\nDisallow: /a*b*c$", "/a1b2c", False), ("User-agent: *\nDisallow: /a*b*c$", "/a1b2cd", True),
+    ("User-agent: *\nDisallow: /x\nNoindex: /y\nDisallow: /z", "/z", False)])
+def test_rules_mean_what_the_standard_says(rules, url, allowed):
+    assert crawler.parse_rules(rules).can_fetch(f"http://a.example{url}", crawler.AGENT) is allowed
+
+
+@pytest.mark.parametrize("robots", [
+    b"User-agent: *\nCrawl-delay: \xc2\xb2", b"User-agent: *\nCrawl-delay: " + b"9" * 5000,
+    b"User-agent: *\nCrawl-delay: nan", b"User-agent: *\nCrawl-delay: -5", b"User-agent: *\nCrawl-delay: 1e999",
+    b"User-agent: *\nRequest-rate: 1/\xc2\xb2", b"User-agent: *\nRequest-rate: 1/" + b"9" * 4000,
+    b"User-agent: *\nRequest-rate: " + b"9" * 4000 + b"/1", b"User-agent: *\nRequest-rate: 0/0", b"\x00" * 5000,
+    b"User-agent: *\nDisallow: /" + b"*a" * 200_000, b"User-agent: *\n" + b"Disallow: /*a*b*c$\n" * 25_000,
+    b"User-agent: *\nDisallow: /z" + b"*" * 400_000 + b"$", b"User-agent: a\n" * 30_000, b"%" * 400_000,
+    b"".join(b"User-agent: %d\n" % number for number in range(12_000)) + b"Disallow: /x\n" * 12_000,
+    b"User-agent: *\nDisallow: http://[bad\n" * 5_000, b"Disallow: /\xff\xfe%zz%\n" * 10_000])
+def test_no_robots_txt_breaks_or_stalls_us(site, tmp_path, robots):
+    began = time.process_time()
+    with contextlib.suppress(LessonError):
+        crawl(site, tmp_path, "/?" + "a" * 450, depth=0)
+    assert time.process_time() - began < 10 and set(site.paths()) >= {"/robots.txt"}
+
+
+def test_many_links_and_many_rules_take_no_longer_than_the_pages_do(site, tmp_path):
+    links = "".join(f'<a href="/x{number}">' for number in range(29_000))
+    pictures = "".join(f'<img src="/y{number}.png">' for number in range(29_000))
+    rules = "".join(f"Disallow: /*{number}*x\n" for number in range(20_000)) + "Disallow: /x\nDisallow: /y"
+    site.pages |= {"/robots.txt": f"User-agent: *\n{rules}".encode(), "/": page(links), "/links": page(pictures)}
+    for start in ("/", "/links"):
+        began = time.process_time()
+        brought = crawl(site, tmp_path, start, most_pages=5, most_pictures=5)
+        assert time.process_time() - began < 20 and brought.saved == [] and len(brought.problems) <= 50
+    assert len(site.paths()) == 4
+
+
+def test_pictures_that_are_not_there_are_not_asked_for_without_end(site, tmp_path):
+    site.pages["/"] = page("".join(f'<img src="/none{number}.png">' for number in range(500)))
+    assert len(crawl(site, tmp_path, most_pictures=3).problems) == 30
+    assert len([path for path in site.paths() if "none" in path]) == 30
+
+
 def test_a_pattern_closes_pictures(site, tmp_path):
     site.pages["/robots.txt"] = b"User-agent: *\nDisallow: /*.png$  # pictures\nAllow: /"
     assert crawl(site, tmp_path).saved == [] and not [path for path in site.paths() if path.endswith(".png")]
@@ -161,7 +219,8 @@ def test_large_pages_and_false_pictures_are_left_out(site, tmp_path):
     assert len(brought.saved) == 1 and len(brought.problems) == 1
 
 
-@pytest.mark.parametrize("start", ["http://10.0.0.1.:99999/", "ftp://127.0.0.1/", "", "http://a@127.0.0.1/"])
+@pytest.mark.parametrize("start", ["http://10.0.0.1.:99999/", "ftp://127.0.0.1/", "", "http://a@127.0.0.1/",
+                                   "http://[bad", "http://a:b/", "http://x\x00y/"])
 def test_a_start_that_is_no_address_is_answered(tmp_path, start):
     with pytest.raises(LessonError):
         crawler.crawl(start, tmp_path, contact=CONTACT, pause=0)

@@ -345,7 +345,7 @@ def test_the_report_speaks_both_languages(unet, saved):
 def test_inspect_shows_what_a_file_holds(saved, unet):
     found = inspect(saved[0])
     assert found.settings == {"rank": 4, "steps": 10} and "Tiny Kolors" in str(found) and "线稿" in str(found)
-    assert "| alpha | 2（倍率 alpha/rank = 0.5） |" in found._repr_mimebundle_()["text/markdown"]
+    assert "<th>alpha</th><td>2（倍率 alpha/rank = 0.5）</td>" in found._repr_mimebundle_()["text/html"]
     load_lora(unet, saved[0])
     norms = {name: (module.get_delta_weight("style")).norm().item() for name, module in unet.named_modules()
              if hasattr(module, "get_delta_weight")}

@@ -11,10 +11,11 @@ from PIL.PngImagePlugin import PngInfo
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.pictures.picture import Picture
 from course_lib.sampling.a1111 import read_parameters, write_parameters
-from course_lib.sampling.metadata import build_graph, read_settings, write_chunks
+from course_lib.sampling.metadata import build_graph, write_chunks
 from course_lib.sampling.samplers import SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings
 from course_lib.sampling.sigmas import SCHEDULERS
+from course_lib.workflow.picture_settings import read_settings
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 OURS = SamplerSettings(seed=2**53 + 1, control_after_generate="increment", steps=12, cfg=6.5, sampler_name="dpmpp_2m",
@@ -248,11 +249,12 @@ def test_junk_parameters_are_answered(parameters, language):
         read_settings(make_png(parameters=parameters))
 
 
-def test_missing_texts_are_empty():
-    """A KSampler whose texts cannot be found still gives its numbers."""
+def test_missing_texts_are_told():
+    """A KSampler whose texts cannot be found still gives its numbers; an empty text would be a guess."""
     for graph in (without(graph_of(), "6"), without(graph_of(), "3", "inputs", "positive"), changed(positive=["3", 0])):
-        settings, prompt, negative_prompt = read_settings(make_png(prompt=graph))
-        assert (settings.seed, prompt, negative_prompt) == (OURS.seed, "", "flat")
+        found = read_settings(make_png(prompt=graph))
+        assert (found.settings.seed, found.prompt, found.negative_prompt) == (OURS.seed, None, "flat")
+        assert [*found.unknown] == ["prompt"] and found.unknown["prompt"] in str(found)
 
 
 def test_half_a_surrogate_pair_is_replaced():

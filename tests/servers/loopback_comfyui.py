@@ -9,6 +9,7 @@ import asyncio
 import base64
 import json
 import os
+import subprocess
 import sys
 import threading
 import time
@@ -300,8 +301,14 @@ def main():
     if "never" in faults:
         time.sleep(60)
 
+    if "child" in faults:  # a node pack that starts a server of its own
+        subprocess.Popen([sys.executable, "-m", "http.server", "0", "--bind", faults["child"]])
+        time.sleep(2)
+
     async def serve():
-        make_application(Stand(**faults)).listen(options.port, options.listen)
+        make_application(Stand(**faults)).listen(options.port, faults.get("instead", options.listen))
+        if "also" in faults:
+            make_application(Stand()).listen(0, faults["also"])
         await asyncio.Event().wait()
 
     asyncio.run(serve())

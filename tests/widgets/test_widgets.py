@@ -10,10 +10,10 @@ from PIL import Image
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
 from course_lib.pictures.picture import encode_png
 from course_lib.sampling.drawing import generate
-from course_lib.sampling.metadata import read_settings
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings
 from course_lib.widgets import explorer as explorer_module
 from course_lib.widgets.explorer import Explorer, explore
+from course_lib.workflow.picture_settings import read_settings
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 FEW = SamplerSettings(steps=3)

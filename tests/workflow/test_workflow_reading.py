@@ -270,7 +270,7 @@ def mutate(value, pick):
     """Return the value with one part of it replaced by junk."""
     if pick.random() < 0.12 or not isinstance(value, (dict, list)) or not value:
         return pick.choice([None, -1, 1e999, 10**30, "", "x" * 300, "<script>", [], {}, [[]], True, {"0": {}},
-                            "\ud800"])
+                            "\ud800", 10**400, -10**400])
     value = copy.copy(value)
     key = pick.choice(list(value)) if isinstance(value, dict) else pick.randrange(len(value))
     value[key] = mutate(value[key], pick)

@@ -16,7 +16,7 @@ from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.model.loading import load
 from course_lib.model.text import encode_text
 from course_lib.sampling.drawing import generate, sample
-from course_lib.sampling.metadata import build_graph, read_settings
+from course_lib.sampling.metadata import build_graph
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.sampling.step import Cancelled
 from course_lib.workflow.checking import WorkflowError, check
@@ -24,6 +24,7 @@ from course_lib.workflow.graph import read
 from course_lib.workflow.nodes.built_in import NODES
 from course_lib.workflow.nodes.host import surrounded
 from course_lib.workflow.notebook_host import NotebookHost
+from course_lib.workflow.picture_settings import read_settings
 from course_lib.workflow.results import Results, describe_value
 from course_lib.workflow.running import Cache, run
 

@@ -12,8 +12,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from course_lib.dataset.table import FILE, TEXT, find_file, read_table, write_table
-from course_lib.messages import error, text
+from course_lib.dataset.table import FILE, NAME, TEXT, find_file, read_table, write_table
+from course_lib.messages import LessonError, error, text
 from course_lib.pictures.opening import ENDINGS, open_picture, read_header
 
 ATTRIBUTION = "ATTRIBUTION.txt"
@@ -54,6 +54,12 @@ class Brought:
     saved: list[str]
     kept: list[str]
     problems: list[tuple[str, str]]
+
+
+# The columns of a row, for a table from which somebody has taken some.
+COLUMNS = ("title", "creator", "creator_url", "licence", "licence_url", "attribution", "source", "source_url",
+           "picture_url", "training", "width", "height", "sha256")
+BLANK = dict.fromkeys(COLUMNS, "")
 
 
 class Words(HTMLParser):
@@ -110,28 +116,54 @@ def read_licence(name: object) -> str:
 
 
 def save_picture(content: bytes, folder: Path, url: str) -> tuple[str, int, int]:
-    """Save a picture under a name made from its address; return name, width, height. LessonError for a broken one."""
+    """Save a picture under a name made from its address; return name, width, height. LessonError for a broken one.
+
+    A file of that name that holds something else is the learner's: the picture then gets a number.
+    """
     kind, _, _ = read_header(content)
     width, height = open_picture(content).size
-    name = hashlib.sha256(url.encode()).hexdigest()[:16] + ENDINGS[kind]
-    part = folder / f"{name}.{os.getpid()}.part"
-    try:
-        part.write_bytes(content)
-        os.replace(part, folder / name)
-    except OSError as cause:
-        part.unlink(missing_ok=True)
-        raise error("cannot_write", path=folder / name, cause=cause.strerror or cause) from cause
+    stem, number = hashlib.sha256(url.encode()).hexdigest()[:16], 1
+    name = stem + ENDINGS[kind]
+    while (folder / name).exists() and (folder / name).read_bytes() != content:
+        number += 1
+        name = f"{stem}-{number}{ENDINGS[kind]}"
+    replace_file(folder / name, content)
     return name, width, height
 
 
+def replace_file(path: Path, content: bytes) -> None:
+    """Write a file in one step, so that what was there is whole until the new one is; LessonError where it fails."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        part.write_bytes(content)
+        os.replace(part, path)
+    except OSError as cause:
+        part.unlink(missing_ok=True)
+        raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
+
+
 def read_known(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the rows of an earlier download by their pictures' addresses, of those that are still there and whole."""
+    """Return the rows of an earlier download by their pictures' addresses, of those that are still there and whole.
+
+    A picture that the learner has cropped since is whole too, and is not fetched again.
+    """
     rows = {}
     for row in [*read_table(folder), *read_table(folder, NOT_FOR_TRAINING)]:
-        file = find_file(folder, row[FILE])
-        if row.get("picture_url") and file.is_file() and sum_of(file) == row.get("sha256"):
-            rows[row["picture_url"]] = row
+        if row.get("picture_url") and is_whole(find_file(folder, row[FILE]), row.get("sha256", "")):
+            rows[row["picture_url"]] = {**BLANK, **row}
     return rows
+
+
+def is_whole(file: Path, digest: str) -> bool:
+    """Say whether a file has this sha256, or is another picture that can be opened."""
+    if not file.is_file():
+        return False
+    if sum_of(file) == digest:
+        return True
+    try:
+        return bool(open_picture(file))
+    except LessonError:
+        return False
 
 
 def sum_of(file: Path) -> str:
@@ -149,18 +181,57 @@ def make_row(candidate: Candidate, name: str, width: int, height: int, folder: P
             "sha256": sum_of(folder / name)}
 
 
-def write_rows(folder: Path, rows: list[dict[str, str]]) -> None:
-    """Write metadata.csv and ATTRIBUTION.txt; rows that may not be trained on go to a table that no training reads."""
-    allowed = [row for row in rows if row["training"] == "yes"]
-    write_table(folder, allowed)
-    if len(allowed) < len(rows):
-        write_table(folder, [row for row in rows if row["training"] != "yes"], NOT_FOR_TRAINING)
-    lines = [text("source_attribution_head")]
-    for row in sorted(rows, key=lambda row: row[FILE]):
-        words = row["attribution"] or text("source_attribution", title=row["title"] or row[FILE],
-                                           creator=row["creator"] or text("source_no_creator"),
-                                           licence=row["licence"] or text("source_no_licence"))
-        marked = words if row["training"] == "yes" else f"{words} {text('source_no_training')}"
-        lines.append("\n".join([f"{row[FILE]}: {marked}", *(f"    {row[key]}" for key in ("licence_url", "source_url")
-                                                         if row[key])]))
-    (folder / ATTRIBUTION).write_text("\n".join(lines) + "\n", encoding="utf-8")
+def write_rows(folder: Path, changed: list[dict[str, str]]) -> None:
+    """Put rows into metadata.csv and their authors into ATTRIBUTION.txt; every other row and line stays as it is.
+
+    Rows that may not be trained on go to a table that no training reads.
+    """
+    old = {}
+    for name, allowed in ((NAME, True), (NOT_FOR_TRAINING, False)):
+        before = read_table(folder, name)
+        old |= {row[FILE]: {**BLANK, **row} for row in before}
+        after = merge_rows(before, changed, [row for row in changed if (row["training"] == "yes") == allowed])
+        if after != before:
+            write_table(folder, after, name)
+    write_attribution(folder, changed, old)
+
+
+def merge_rows(before: list[dict[str, str]], changed: list[dict[str, str]],
+               wanted: list[dict[str, str]]) -> list[dict[str, str]]:
+    """Return a table's rows with the `wanted` in place of their old selves; those of `changed` alone leave it.
+
+    A row's old self has its file's name, or its picture's address. A caption and columns of the learner's stay.
+    """
+    def is_of(row: dict[str, str], other: dict[str, str]) -> bool:
+        return row[FILE] == other[FILE] or bool(other["picture_url"]) and row.get("picture_url") == other["picture_url"]
+
+    after = [row for row in before if not any(is_of(row, other) for other in changed)]
+    for row in wanted:
+        old = next((each for each in before if is_of(each, row)), {})
+        after.append({**old, **row, TEXT: row[TEXT] or old.get(TEXT, "")})
+    return after
+
+
+def write_attribution(folder: Path, rows: list[dict[str, str]], old: dict[str, dict[str, str]]) -> None:
+    """Name the authors of these rows in ATTRIBUTION.txt, in place of what was written there of their old selves."""
+    path = folder / ATTRIBUTION
+    words = path.read_bytes().decode("utf-8-sig", "surrogateescape") if path.is_file() else ""
+    lines = words.splitlines() or [text("source_attribution_head")]
+    for row in rows:
+        said, before = describe_rights(row), describe_rights(old.get(row[FILE], row))
+        places = [number for number in range(len(lines)) if lines[number:number + len(before)] == before]
+        if places:
+            lines[places[0]:places[0] + len(before)] = said
+        elif said[0] not in lines:
+            lines += said
+    if "\n".join(lines) != words.rstrip("\n") and rows:
+        replace_file(path, ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape"))
+
+
+def describe_rights(row: dict[str, str]) -> list[str]:
+    """Say whose a picture is and under which licence, with the addresses of both below."""
+    words = row["attribution"] or text("source_attribution", title=row["title"] or row[FILE],
+                                       creator=row["creator"] or text("source_no_creator"),
+                                       licence=row["licence"] or text("source_no_licence"))
+    marked = words if row["training"] == "yes" else f"{words} {text('source_no_training')}"
+    return [f"{row[FILE]}: {marked}", *(f"    {row[key]}" for key in ("licence_url", "source_url") if row[key])]

@@ -20,7 +20,7 @@ from PIL import Image
 from course_lib.dataset.making.scenes import Scene, Thing, check_scene, describe, need, random_scene, to_json
 from course_lib.dataset.table import FILE, SOURCE, TEXT, write_table
 from course_lib.messages import error, text
-from course_lib.pictures.emoji import FOLDER, GROUNDS, OUTLINE, OUTLINE_COLOUR, PICTURE_SIZE
+from course_lib.pictures.emoji import FOLDER, GROUNDS, OUTLINE, OUTLINE_COLOUR
 
 ENGINES = ("resvg", "blender")
 SCENES = "scenes.jsonl"  # beside train/: what each picture shows, the truth that its caption was made from
@@ -120,7 +120,7 @@ def draw_thing(thing: Thing, scene: Scene, number: int) -> str:
     side = 1000 * thing.size
     line, outlined = "", ""
     if scene.style == "noto":  # a cartoon has a dark line around its subject, as `emoji.outline` draws it
-        width = side * OUTLINE / PICTURE_SIZE
+        width = side * OUTLINE
         side -= 2 * width
         outlined = f' filter="url(#outline{number})"'
         line = (f'<defs><filter id="outline{number}" x="-20%" y="-20%" width="140%" height="140%">'
