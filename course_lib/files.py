@@ -8,8 +8,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PureWindowsPath
 
+from course_lib.messages import error
+
 COURSE = Path(__file__).parent.parent
+POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
 CAMP = COURSE / "outputs" / "camp"  # where the camp's workflows look for their files
+POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
+
+
+def is_pointer(file: Path) -> bool:
+    """Say whether a Git LFS pointer lies in a file's place: what `git clone` leaves where git-lfs is not installed."""
+    try:
+        with file.open("rb") as content:
+            return content.read(len(POINTER)) == POINTER
+    except (OSError, ValueError):  # ValueError: no file can have such a name
+        return False
+
+
+def refuse_pointer(file: Path) -> None:
+    """Answer a Git LFS pointer in a file's place with a LessonError, whatever the file was to be."""
+    if is_pointer(file):
+        raise error("lfs_pointer", file=file)
 
 
 def is_inside(path: str) -> bool:

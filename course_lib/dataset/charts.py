@@ -78,16 +78,22 @@ def contact_sheet(report: Report, verdicts: tuple[str, ...] = VERDICTS) -> Pictu
 def paste(sheet: Image.Image, draw: ImageDraw.ImageDraw, folder: Path, row: Row, x: int, y: int) -> None:
     """Put one picture into its cell, made to fit, or a cross where there is none."""
     draw.rectangle((x, y, x + CELL - 1, y + CELL - 1), fill="#eeeeee")
-    try:
-        if row.signals is None:
-            raise Unreadable("unreadable")
-        image = open_picture(folder / row.file).image
-    except Unreadable:
+    image = open_small(folder / row.file) if row.signals else None
+    if image is None:
         draw.line((x, y, x + CELL, y + CELL), fill="#b0b0b0", width=2)
         draw.line((x + CELL, y, x, y + CELL), fill="#b0b0b0", width=2)
         return
-    image.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
     sheet.paste(image, (x + (CELL - image.width) // 2, y + (CELL - image.height) // 2))
+
+
+def open_small(file: Path) -> Image.Image | None:
+    """Return a picture as large as a cell; None where it cannot be read any more."""
+    try:
+        image = open_picture(file).image
+    except Unreadable:
+        return None
+    image.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
+    return image
 
 
 def show_sizes(report: Report) -> Bars:

@@ -13,6 +13,7 @@ from pathlib import Path
 import safetensors
 
 from course_lib import files as course_lib_files
+from course_lib.files import refuse_pointer
 from course_lib.hub import client, repository
 from course_lib.hub.client import connect
 from course_lib.hub.failures import find_endpoint, find_status, unfold
@@ -66,6 +67,7 @@ def publish(folder: str | Path, repo: str, *, alpha: float | None = None, trigge
 
 def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: str) -> LoraFacts:
     """Read a LoRA's rank from its shapes, alpha and trigger word from what is given or its header; LessonError."""
+    refuse_pointer(file)
     try:
         with safetensors.safe_open(file, framework="numpy") as content:
             names = list(content.keys())
@@ -85,13 +87,18 @@ def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: st
 
 
 def find_alpha(header: dict[str, str], alphas: set[float]) -> float | None:
-    """Find alpha in a header: the course's own key, kohya's, diffusers' table, or kohya's tensors; None if nowhere."""
+    """Find alpha: kohya's tensors', else in a header our own, kohya's, diffusers' table; None if nowhere or several.
+
+    The tensors go first, as in every tool that draws with the file.
+    """
+    if alphas:
+        return min(alphas) if len(alphas) == 1 else None
     told = read_header_alpha(header)
     if told is not None:
         return told
     table = json.loads(header.get("lora_adapter_metadata", "{}"))
-    alphas = {float(value) for key, value in table.items() if key.endswith("lora_alpha")} or alphas
-    return alphas.pop() if len(alphas) == 1 else None
+    listed = {float(value) for key, value in table.items() if key.endswith("lora_alpha")}
+    return listed.pop() if len(listed) == 1 else None
 
 
 def write_card(title: str, facts: LoraFacts) -> str:

@@ -18,9 +18,10 @@ from torch import Tensor
 
 from course_lib.lora.adapters import without_lora
 from course_lib.messages import error, text
+from course_lib.model.fingerprints import describe_change, fingerprint, hash_weights
 from course_lib.model.latents import check_size, empty_latent, grid_of
 from course_lib.model.text import Encoded, run_encoder
-from course_lib.model.text_cache import MAKE, WEIGHTS, CachedEncoder, collect, fingerprint
+from course_lib.model.text_cache import MAKE, WEIGHTS, CachedEncoder, collect
 from course_lib.pictures.buckets import choose_bucket
 from course_lib.sampling.drawing import sample
 from course_lib.sampling.settings import SamplerSettings
@@ -28,8 +29,6 @@ from course_lib.training.cache import Cache
 from course_lib.training.config import TrainConfig
 from course_lib.training.rows import METADATA, Row, read_rows
 
-VAE_FILES = ("vae/config.json", "vae/*.safetensors")
-UNET_FILES = ("unet/config.json", "unet/*.safetensors")
 LEAST_PICTURES = 2
 PRIOR_SETTINGS = SamplerSettings(steps=20, cfg=5.0)  # of the pictures that the base model draws for the prior
 
@@ -72,8 +71,9 @@ def encode_set(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConf
         "", *config.sample_prompts, *config.prior_prompts}
     texts = encode_captions(pipe, sorted(captions), kept)
     release_encoder(pipe)
+    vae = f"{hash_weights(pipe.vae)} {pipe.vae.config.scaling_factor}"
     train, validation, class_pictures = (
-        [Example(texts[row.caption], encode_row(pipe, row, config, kept, varied=varied)) for row in part]
+        [Example(texts[row.caption], encode_row(pipe, row, config, kept, vae=vae, varied=varied)) for row in part]
         for part, varied in ((rows, True), (held, False), (prior, True)))
     if config.prior_weight and config.prior_prompts:
         class_pictures += draw_prior(pipe, config, texts, kept)
@@ -120,7 +120,7 @@ def find_device(pipe: KolorsPipeline) -> torch.device:
 
 def encode_captions(pipe: KolorsPipeline, captions: list[str], kept: Cache) -> dict[str, Encoded]:
     """Return what the text encoder says of each caption."""
-    source = fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS))
+    source = fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS)) + describe_change(pipe.text_encoder)
     texts = {}
     for caption in captions:
         key = ("text", source, str(pipe.unet.dtype), caption)
@@ -148,15 +148,17 @@ def release_encoder(pipe: KolorsPipeline) -> None:
         collect()
 
 
-def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache, *, varied: bool) -> Tensor:
-    """Return the latents of a picture's variants, or of its middle alone, [variants, channels, height, width]."""
+def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache, *, vae: str, varied: bool) -> Tensor:
+    """Return the latents of a picture's variants, or of its middle alone, [variants, channels, height, width].
+
+    `vae` tells the VAE from others.
+    """
     size = own_size(pipe, config)
     if config.aspect_buckets:
         size = choose_bucket(row.size, size, grid_of(pipe))
     boxes = list_crops(row.size, size, config.crop_variants if varied and not config.center_crop else 1)
     flips = (False, True) if varied and config.random_flip else (False,)
-    source = fingerprint(Path(pipe.name_or_path), VAE_FILES)
-    key = ("latents", source, str(pipe.vae.dtype), row.digest, size, boxes, flips)
+    key = ("latents", vae, str(pipe.vae.dtype), row.digest, size, boxes, flips)
     return kept.recall(key, lambda: {"latents": encode_variants(pipe, row.picture, size, boxes, flips)})["latents"]
 
 
@@ -186,7 +188,8 @@ def list_crops(picture: tuple[int, int], size: tuple[int, int], most: int) -> li
 
 def draw_prior(pipe: KolorsPipeline, config: TrainConfig, texts: dict[str, Encoded], kept: Cache) -> list[Example]:
     """Let the base model draw what it would without the LoRA; the latents alone are needed."""
-    source = fingerprint(Path(pipe.name_or_path), (*UNET_FILES, *MAKE, *WEIGHTS))
+    source = (hash_weights(pipe.unet),  # as they are now: a LoRA may have been merged into them
+              fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS)), describe_change(pipe.text_encoder))
     width, height = own_size(pipe, config)
     pipe.unet.to(find_device(pipe))
     examples = []

@@ -95,7 +95,9 @@ def test_the_agreement_is_taken_from_the_downloaded_kolors(server, folder, capsy
 
 
 @pytest.mark.parametrize("header, alphas, alpha", [
-    ({"alpha": "4.0"}, {8.0}, 4.0), ({"ss_network_alpha": "2"}, set(), 2.0), ({}, {8.0}, 8.0), ({}, {8.0, 4.0}, None),
+    ({"alpha": "4.0"}, {8.0}, 8.0), ({"ss_network_alpha": "2"}, set(), 2.0), ({}, {8.0}, 8.0), ({}, {8.0, 4.0}, None),
+    ({"alpha": "4.0"}, set(), 4.0), ({"ss_network_alpha": "None"}, set(), None),
+    ({"ss_network_alpha": "None"}, {2.0}, 2.0),
     ({"lora_adapter_metadata": json.dumps({"unet.r": 16, "unet.lora_alpha": 4})}, set(), 4.0), ({}, set(), None)])
 def test_alpha_is_found_and_never_guessed(header, alphas, alpha):
     assert find_alpha(header, alphas) == alpha
