@@ -7,6 +7,7 @@ scaling_factor); an empty one is zero.
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from numbers import Integral
 
@@ -22,10 +23,10 @@ from course_lib.model.latents import check_latent, empty_latent, place_of, to_im
 from course_lib.model.text import LENGTH, Encoded, encode_text
 from course_lib.pictures import wording
 from course_lib.pictures.picture import Picture, shorten
-from course_lib.sampling.guidance import build_denoiser, build_guided
+from course_lib.sampling.guidance import build_both, build_denoiser, build_guided
 from course_lib.sampling.metadata import write_chunks
-from course_lib.sampling.noise import start_noise, step_noise
-from course_lib.sampling.samplers import SAMPLERS, check_names
+from course_lib.sampling.noise import start_noise, step_noise, tell_noise
+from course_lib.sampling.samplers import CFG_PP, SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_settings
 from course_lib.sampling.sigmas import make_sigmas, model_sigmas
 from course_lib.sampling.step import Callback
@@ -60,7 +61,7 @@ def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequ
         images = to_images(pipe, sample(pipe, texts, batch, latent, callback))
         seconds = (time.perf_counter() - started) / len(rows)
         for row, one, image in zip(rows, batch, images):
-            caption = "\n".join([describe(prompt, one, image), *notes])
+            caption = "\n".join([describe(prompt, one, image), *notes, *tell_noise(one.sampler_name)])
             chunks = write_chunks(one, prompt, negative_prompt, *image.size)
             pictures[row] = Picture(image, caption, seconds, one, prompt, negative_prompt, chunks)
     return pictures if several else pictures[0]
@@ -99,10 +100,13 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
     full = sigmas[0] > model[-1] or math.isclose(sigmas[0], model[-1], rel_tol=1e-5)
     noise = start_noise(seeds, shape) if noise is None else noise
     x = latent + ((1 + sigmas[0] ** 2).sqrt() if full else sigmas[0]) * noise.to(latent.device)
-    added = step_noise(batch[0].sampler_name, seeds, shape, float(model[-1]))
-    return SAMPLERS[batch[0].sampler_name](
-        build_denoiser(pipe, texts, [float(one.cfg) for one in batch], model, size), x, sigmas,
-        noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device), callback=callback)
+    name, cfgs = batch[0].sampler_name, [float(one.cfg) for one in batch]
+    added = step_noise(name, seeds, shape, sigmas, float(model[-1]))
+    build = build_denoiser
+    if name in CFG_PP:  # as in ComfyUI, where one of them alone takes the guided picture for the unguided at cfg 1
+        build = partial(build_both, always=name != "cfgpp_ud10_ab")
+    return SAMPLERS[name](build(pipe, texts, cfgs, model, size), x, sigmas, callback=callback,
+                          noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device))
 
 
 @one_at_a_time

@@ -13,6 +13,11 @@ TEXTS = {
                    "en": "Note: the prompt has {tokens} tokens; the model reads only the first {most}."},
     "negative_prompt_cut": {"zh": "提示：负面提示词太长，共 {tokens} 个词元（token），模型只读前 {most} 个。",
                             "en": "Note: the negative prompt has {tokens} tokens; the model reads only the first {most}."},
+    "noise_own_path": {
+        "zh": "提示：没有装 torchsde，{sampler_name} 用课程自己的噪声，同一个种子和 ComfyUI 画的不是同一张图。想要一样："
+              "pip install --no-deps torchsde trampoline",
+        "en": "Note: torchsde is not installed, so {sampler_name} takes the course's own noise: ComfyUI draws another picture with this "
+              "seed. For the same one: pip install --no-deps torchsde trampoline"},
     "saved": {"zh": "已保存：{path}（{seconds:.2f} 秒）", "en": "Saved: {path} ({seconds:.2f} s)"},
     # what a picture's file tells of how it was made
     "found_unknown": {"zh": "不知道（{reason}）", "en": "not told ({reason})"},
@@ -136,11 +141,6 @@ ERRORS = {
     "setting_no_choice": {
         "zh": ("设置 {name} 不能是 {value}。", "{name} 只能是这几个名字之一：{choices}。", "从中选一个。"),
         "en": ("The setting {name} cannot be {value}.", "{name} is one of these names: {choices}.", "Choose one of them."),
-    },
-    "sampler_lacking": {
-        "zh": ("课程里没有采样器「{name}」。", "ComfyUI 有它，课程没有实现；最接近的是 {nearest}。", "改成 sampler_name=\"{nearest}\"。"),
-        "en": ("The course lacks the sampler \"{name}\".", "ComfyUI has it, the course does not; the nearest one here is {nearest}.",
-               "Use sampler_name=\"{nearest}\"."),
     },
     "sampler_name_unknown": {
         "zh": ("设置 {setting} 不能是 {name}。", "没有这个名字；和它最像的是 {nearest}。", "改成 {setting}=\"{nearest}\"。"),

@@ -99,8 +99,8 @@ ERRORS = {
                "Write a metadata.csv: first the line file_name,text, then a line for each picture."),
     },
     "train_metadata_encoding": {
-        "zh": ("读不懂 {file}。", "它不是 UTF-8 编码（Excel 默认存成 GBK）。", "另存为「CSV UTF-8」，再试一次。"),
-        "en": ("{file} cannot be read.", "It is not written in UTF-8 (Excel writes another encoding unless told).",
+        "zh": ("读不懂 {file}。", "它不是 UTF-8 编码，看起来是 {encoding}（中文 Excel 默认存成 GBK，也就是 GB18030）。", "另存为「CSV UTF-8」，再试一次。"),
+        "en": ("{file} cannot be read.", "It is not written in UTF-8 but, it seems, in {encoding} (Excel writes another encoding unless told).",
                "Save it as \"CSV UTF-8\" and try again."),
     },
     "train_metadata_broken": {
@@ -142,14 +142,14 @@ ERRORS = {
                "Add the picture, or delete the line; mind upper and lower case and the ending."),
     },
     "train_picture_broken": {
-        "zh": ("打不开图片 {file}。", "文件损坏，或不是 PNG、JPEG、WebP、BMP：{cause}", "换一张完好的图片，或从 metadata.csv 里删掉这一行。"),
-        "en": ("The picture {file} cannot be opened.", "It is broken, or no PNG, JPEG, WebP or BMP: {cause}",
+        "zh": ("打不开图片 {file}。", "读到的问题：{cause}", "换一张完好的图片，或从 metadata.csv 里删掉这一行。"),
+        "en": ("The picture {file} cannot be opened.", "What was wrong: {cause}",
                "Put a whole one in its place, or delete its line in metadata.csv."),
     },
     "train_picture_huge": {
-        "zh": ("没有打开图片 {file}。", "它有 {width}×{height} 像素，超过 {most} 百万像素的上限，打开会占满内存。",
+        "zh": ("没有打开图片 {file}。", "它有 {pixels} 百万像素，超过 {most} 百万像素的上限，打开会占满内存。",
                "先把它缩小；训练用的图片 2000 像素就够了。"),
-        "en": ("The picture {file} was not opened.", "It claims {width} x {height} px, more than {most} million, which would fill the memory.",
+        "en": ("The picture {file} was not opened.", "It claims {pixels} million pixels, more than {most} million, which would fill the memory.",
                "Make it smaller first; 2000 px are plenty for a training."),
     },
     "train_one_picture": {

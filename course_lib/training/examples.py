@@ -5,7 +5,6 @@ needed, and every caption what the text encoder says of it.
 """
 
 import hashlib
-import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,16 +19,16 @@ from torch import Tensor
 from course_lib.lora.adapters import without_lora
 from course_lib.messages import error, text
 from course_lib.model.fingerprints import describe_change, fingerprint, hash_weights
-from course_lib.model.latents import check_size, empty_latent
+from course_lib.model.latents import check_size, empty_latent, grid_of
 from course_lib.model.text import Encoded, run_encoder
 from course_lib.model.text_cache import MAKE, WEIGHTS, CachedEncoder, collect
+from course_lib.pictures.buckets import choose_bucket
 from course_lib.sampling.drawing import sample
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.training.cache import Cache
 from course_lib.training.config import TrainConfig
 from course_lib.training.rows import METADATA, Row, read_rows
 
-MOST_ASPECT = 2.0  # of a bucket: one side at most twice the other
 LEAST_PICTURES = 2
 PRIOR_SETTINGS = SamplerSettings(steps=20, cfg=5.0)  # of the pictures that the base model draws for the prior
 
@@ -154,7 +153,9 @@ def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache,
 
     `vae` tells the VAE from others.
     """
-    size = choose_bucket(pipe, row.size, config) if config.aspect_buckets else own_size(pipe, config)
+    size = own_size(pipe, config)
+    if config.aspect_buckets:
+        size = choose_bucket(row.size, size, grid_of(pipe))
     boxes = list_crops(row.size, size, config.crop_variants if varied and not config.center_crop else 1)
     flips = (False, True) if varied and config.random_flip else (False,)
     key = ("latents", vae, str(pipe.vae.dtype), row.digest, size, boxes, flips)
@@ -183,18 +184,6 @@ def list_crops(picture: tuple[int, int], size: tuple[int, int], most: int) -> li
     shares = [0.5] if most == 1 else [number / (most - 1) for number in range(most)]
     corners = sorted({(round(across * share), round(down * share)) for share in shares})
     return [(left, top, left + width, top + height) for left, top in corners]
-
-
-def choose_bucket(pipe: KolorsPipeline, picture: tuple[int, int], config: TrainConfig) -> tuple[int, int]:
-    """Return the width and height nearest to a picture's shape, of about the usual number of pixels (NovelAI 2022)."""
-    width, height = own_size(pipe, config)
-    step = pipe.vae_scale_factor * 2 ** (len(pipe.unet.config.block_out_channels) - 1)  # whole at the lowest level
-    sizes = {(width, height)}
-    for side in range(step, round((width * height * MOST_ASPECT) ** 0.5) + 1, step):
-        other = width * height // side // step * step
-        if other and max(side / other, other / side) <= MOST_ASPECT:
-            sizes.add((side, other))
-    return min(sorted(sizes), key=lambda size: abs(math.log(size[0] / size[1] * picture[1] / picture[0])))
 
 
 def draw_prior(pipe: KolorsPipeline, config: TrainConfig, texts: dict[str, Encoded], kept: Cache) -> list[Example]:
