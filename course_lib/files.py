@@ -4,12 +4,31 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PureWindowsPath
 
+from course_lib.messages import error
+
 COURSE = Path(__file__).parent.parent
+POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
 CAMP = COURSE / "outputs" / "camp"  # where the camp's workflows look for their files
+POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
+
+
+def is_pointer(file: Path) -> bool:
+    """Say whether a Git LFS pointer lies in a file's place: what `git clone` leaves where git-lfs is not installed."""
+    try:
+        with file.open("rb") as content:
+            return content.read(len(POINTER)) == POINTER
+    except (OSError, ValueError):  # ValueError: no file can have such a name
+        return False
+
+
+def refuse_pointer(file: Path) -> None:
+    """Answer a Git LFS pointer in a file's place with a LessonError, whatever the file was to be."""
+    if is_pointer(file):
+        raise error("lfs_pointer", file=file)
 
 
 def is_inside(path: str) -> bool:
@@ -49,6 +68,28 @@ def write_whole(file: Path, content: bytes) -> None:
     """Write a file such that its place holds the old content or the new one, whatever happens; OSError if it cannot."""
     with replaced(file) as part:
         part.write_bytes(content)
+
+
+def write_new(places: Iterable[Path], content: bytes) -> Path:
+    """Write a file to the first of several places where there is none, and return it; OSError if it cannot.
+
+    The place is made and taken in one step, so that two programs never take the same.
+    """
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with place.open("xb") as writing:
+                try:
+                    writing.write(content)
+                    writing.flush()
+                    os.fsync(writing.fileno())
+                except BaseException:
+                    place.unlink()
+                    raise
+            return place
+        except FileExistsError:
+            continue
+    raise AssertionError("no place is left")
 
 
 def write_json(file: Path, content: object) -> None:

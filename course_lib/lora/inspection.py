@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.lora.alphas import read_lora
 from course_lib.lora.conversion import choose_layers
-from course_lib.lora.files import LoraFile, join_range, read_lora
+from course_lib.lora.files import LoraFile, join_range
 from course_lib.lora.matching import TITLES, find_base, name_other_base, read_base
 from course_lib.lora.names import find_layers
 from course_lib.messages import text
@@ -64,6 +65,7 @@ def make_rows(file: LoraFile, settings: object, summary: object) -> dict[str, st
     if alphas:
         scales = sorted({matrices.alpha / matrices.rank for matrices in file.layers.values()})
         alpha = text("lora_alpha_scale", alpha=show_range(alphas), scale=show_range(scales))
+    alpha = "\n".join([alpha, *file.notes])
     tensors = [tensor for matrices in file.layers.values() for tensor in (matrices.down, matrices.up)]
     dora = any(matrices.magnitude is not None for matrices in file.layers.values())
     values = {

@@ -26,8 +26,9 @@ from course_lib.lora.adapters import (
     read_layers,
     read_strengths,
 )
+from course_lib.lora.alphas import check_alpha, read_lora
 from course_lib.lora.conversion import require_alpha, write_lora
-from course_lib.lora.files import check_alpha, join_range, read_lora
+from course_lib.lora.files import join_range
 from course_lib.lora.matching import match_layers, read_base
 from course_lib.lora.names import list_layers
 from course_lib.messages import error, text
@@ -51,11 +52,13 @@ class LoraReport:
     dora: bool
     base: str
     trigger_word: str
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         alpha = self.alpha if isinstance(self.alpha, str) else f"{self.alpha:g}"
         words = text("lora_loaded", name=self.name, format=self.format, matched=self.matched, held=self.held,
                      rank=self.rank, alpha=alpha, strength=f"{self.strength:g}")
+        words = "\n".join([words, *self.notes])
         if self.trigger_word:
             words += "\n" + text("lora_trigger", word=self.trigger_word)
         return words if self.base else words + "\n" + text("lora_base_untold")
@@ -127,7 +130,7 @@ def load_lora(unet: UNet2DConditionModel, path: str | Path, *, alpha: float | No
     apply_strengths(unet, strengths)
     dora = any(matrices.magnitude is not None for matrices in layers.values())
     return LoraReport(name, file.format, join_range(file.list_ranks()), join_range(file.list_alphas()), len(layers),
-                      file.held, strength, dora, read_base(file), file.header.get("trigger_word", ""))
+                      file.held, strength, dora, read_base(file), file.header.get("trigger_word", ""), file.notes)
 
 
 def set_strength(unet: UNet2DConditionModel, strength: float, name: str | None = None) -> None:

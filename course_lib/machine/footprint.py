@@ -23,7 +23,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from course_lib.hub import repository
-from course_lib.machine.configs import CONFIGS
+from course_lib.machine.configs import CONFIGS, read_config
+from course_lib.messages import error
 
 FOOTPRINTS = Path(__file__).parent / "footprints.json"
 SIZES = (1024, 768, 512)  # px; what the full Kolors draws well
@@ -105,13 +106,17 @@ def build_part(part: str, config: dict, dtype: torch.dtype = torch.float32) -> t
 
 
 def read_configs(folder: Path) -> dict[str, dict]:
-    """Read the configs of UNet, VAE and text encoder of a model's folder."""
-    return {part: json.loads((folder / part / "config.json").read_text(encoding="utf-8")) for part in CONFIGS}
+    """Read the configs of UNet, VAE and text encoder of a model's folder; LessonError for those that are none."""
+    return {part: read_config(folder, part) for part in CONFIGS}
 
 
 def measure_folder(folder: Path) -> dict:
-    """Count the model in a folder, in diffusers' layout or the original one."""
-    return measure(read_configs(folder))
+    """Count the model in a folder, in diffusers' layout or the original one; LessonError for one of another make."""
+    configs = read_configs(folder)
+    try:
+        return measure(configs)
+    except Exception as cause:  # numbers that do not fit together raise whatever the first layer that fails raises
+        raise error("weights_broken", folder=folder, part="config.json", cause=str(cause)[:300]) from cause
 
 
 def measure(configs: dict[str, dict]) -> dict:

@@ -190,13 +190,22 @@ def refuse(task: str, model: str, smallest: Plan, found: Machine) -> LessonError
     """Build the LessonError for a task that does not fit: what the smallest plan needs, what is there, what to do."""
     gpu = found.gpu
     values = {"task": text(f"task_{task}"), "model": model, "next_step": text(f"plan_next_{found.host}")}
-    if smallest.placement != "cpu" and gpu is not None and not gpu.usable:
-        return error("plan_gpu_old", gpu=gpu.name, **values)
+    if smallest.device != "cpu" and gpu is not None and not gpu.usable:
+        why, next_step = explain_gpu(found)
+        return error("plan_gpu_unusable", why=why, **{**values, "next_step": next_step})
     vram, free = smallest.peak_vram * TAKE, gpu.vram_free if gpu else 0
     if vram > free:
         name = gpu.name if gpu else text("none")
         return error("plan_no_vram", needed=vram / GIB, free=free / GIB, gpu=name, **values)
     return error("plan_no_ram", needed=smallest.peak_ram / GIB, free=found.ram_free / GIB, **values)
+
+
+def explain_gpu(found: Machine) -> tuple[str, str]:
+    """Say why a machine's GPU cannot be used, in the driver's words where it has some, and what to do about it."""
+    gpu, trouble = found.gpu, found.gpu.trouble or "too_old"
+    about = {"gpu": gpu.name, "said": gpu.said, "torch": found.versions.get("torch"),
+             "capability": gpu.architecture or "{}.{}".format(*gpu.capability)}
+    return text(f"gpu_why_{trouble}", **about), text(f"gpu_next_{trouble}", other=text(f"plan_next_{found.host}"))
 
 
 def describe(one: Plan) -> list[str]:

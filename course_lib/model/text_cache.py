@@ -5,21 +5,19 @@ The full Kolors' text encoder takes 12.5 GB; what it says about one prompt takes
 
 import gc
 import hashlib
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 from transformers.modeling_outputs import BaseModelOutputWithPast
 
-from course_lib.files import COURSE, write_whole
+from course_lib.files import COURSE
 from course_lib.messages import error
+from course_lib.model.fingerprints import fingerprint
+from course_lib.model.kept import keep, recall
 
 CACHE = COURSE / "outputs" / "embeddings"
-SAMPLE = 2**16  # bytes at each end of a file that stand for all of it
 # The files that decide what is read in a prompt: what makes two encoders alike, and what tells them apart.
 MAKE = ("text_encoder/config.json", "text_encoder/tokenizer.model", "tokenizer/tokenizer.model")
 WEIGHTS = ("text_encoder/*.safetensors", "text_encoder/*.bin")
@@ -52,14 +50,18 @@ class CachedEncoder(torch.nn.Module):
     def read(self, ids: Tensor, mask: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
         """Return words [256, hidden] and pooled [hidden] of one prompt, from its file or from the encoder."""
         file = self.folder / f"{self.name(ids)}.safetensors"
-        if (kept := recall(file, self.source)) is None:
+        kept = recall(file, self.source)
+        if kept is None:
             encoder = self.bring()
             ids, mask, positions = (tensor.to(self.device) for tensor in (ids, mask, positions))
             hidden = encoder(input_ids=ids, attention_mask=mask, position_ids=positions,
                              output_hidden_states=True).hidden_states
-            kept = hidden[-2][:, 0], hidden[-1][-1, 0]
-            keep(file, self.source, *kept)
-        return tuple(tensor.to(self.device) for tensor in kept)
+            kept = {"words": hidden[-2][:, 0], "pooled": hidden[-1][-1, 0]}
+            try:
+                keep(file, kept, self.source or "")
+            except OSError as cause:
+                raise error("embeddings_cannot_write", folder=file.parent, cause=cause) from cause
+        return tuple(kept[name].to(self.device) for name in ("words", "pooled"))
 
     def name(self, ids: Tensor) -> str:
         """Return the name of one prompt's file."""
@@ -67,40 +69,8 @@ class CachedEncoder(torch.nn.Module):
         return hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
 
 
-def recall(file: Path, source: str | None) -> tuple[Tensor, Tensor] | None:
-    """Return a kept prompt's words and pooled, or None where no whole file of this source is."""
-    try:
-        with safe_open(file, framework="pt") as kept:
-            if source is None or (kept.metadata() or {}).get("source") == source:
-                return kept.get_tensor("words"), kept.get_tensor("pooled")
-    except (OSError, SafetensorError):
-        pass  # none, or a broken one: the prompt is read again
-    return None
-
-
-def keep(file: Path, source: str | None, words: Tensor, pooled: Tensor) -> None:
-    """Write one prompt's words and pooled; a file is there whole or not at all. LessonError where it cannot be."""
-    tensors = {"words": words.cpu().contiguous(), "pooled": pooled.cpu().contiguous()}
-    try:
-        write_whole(file, save(tensors, metadata={"source": source or ""}))
-    except (OSError, SafetensorError) as cause:
-        raise error("embeddings_cannot_write", folder=file.parent, cause=cause) from cause
-
-
 def collect() -> None:
     """Give memory that nothing holds any more back to the system and to the GPU."""
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
-
-
-def fingerprint(folder: Path, patterns: Sequence[str]) -> str:
-    """Return a hash of the files of a folder that fit the patterns: both ends and the size of each; "" if none does."""
-    digest, files = hashlib.sha256(), sorted(file for pattern in patterns for file in folder.glob(pattern))
-    for file in files:
-        with file.open("rb") as content:
-            head = content.read(SAMPLE)
-            size = content.seek(0, os.SEEK_END)
-            content.seek(max(size - SAMPLE, 0))
-            digest.update(f"{file.name} {size} ".encode() + head + content.read())
-    return digest.hexdigest() if files else ""

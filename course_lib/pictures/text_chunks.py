@@ -14,6 +14,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from course_lib.files import refuse_pointer
 from course_lib.messages import error
 
 MOST_BYTES = 64 * 2**20  # of a file
@@ -52,6 +53,8 @@ def name_kind(head: bytes) -> str | None:
 
 def read_texts(source: str | Path | bytes, name: str) -> PictureTexts:
     """Return the texts in a PNG, JPEG, WEBP or AVIF file, given as path or bytes; LessonError for any other file."""
+    if not isinstance(source, bytes):
+        refuse_pointer(Path(source))
     try:
         content = source if isinstance(source, bytes) else read_file(Path(source))
         if len(content) > MOST_BYTES:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from course_lib.files import refuse_pointer
 from course_lib.messages import LessonError, error
 from course_lib.pictures.text_chunks import MOST_BYTES as MOST_PICTURE
 from course_lib.pictures.text_chunks import SIGNATURE_BYTES, name_kind, read_texts
@@ -35,6 +36,7 @@ def open_tree(source: object) -> tuple[Mapping[str, object], str]:
 
 def read_bytes(path: Path, name: str) -> bytes:
     """Return a file's bytes; LessonError where it cannot be read or is too large to be a workflow."""
+    refuse_pointer(path)
     try:
         with path.open("rb") as file:
             content = file.read(SIGNATURE_BYTES)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image, ImageFilter
 
 from course_lib.dataset.caption_rules import count_tokens, open_tokenizer
-from course_lib.dataset.charts import contact_sheet, crop_loss, find_bucket, show_captions, show_sizes
+from course_lib.dataset.charts import contact_sheet, show_captions, show_sizes
 from course_lib.dataset.checking import check
 from course_lib.dataset.near_duplicates import find_alike
 from course_lib.dataset.signals import hash_picture, measure
@@ -136,13 +136,6 @@ def test_statistics_count_what_is_kept(report):
     lengths, words = show_captions(report)
     assert sum(lengths.values.values()) == kept and "背景" in " ".join(words.values)
     assert list(words.values.items()) == sorted(words.values.items(), key=lambda each: (-each[1], each[0]))
-
-
-@pytest.mark.parametrize("width, height, bucket", [(512, 512, (64, 64)), (128, 64, (88, 40)), (300, 900, (40, 96))])
-def test_a_bucket_has_the_pictures_aspect_and_the_trainings_area(width, height, bucket):
-    found = find_bucket(width, height, 64)
-    assert crop_loss(width, height, *found) <= 0.21
-    assert 0.7 < found[0] * found[1] / 64**2 <= 1 and (found[0] > found[1]) == (bucket[0] > bucket[1])
 
 
 @pytest.mark.parametrize("style", emoji.STYLES)

@@ -9,6 +9,7 @@ import sys
 import numpy
 import pytest
 from loopback_hub import environment, running_hub
+from PIL import Image
 from safetensors.numpy import save_file
 
 from course_lib import files
@@ -36,7 +37,7 @@ def folder(tmp_path):
     place = tmp_path / "lora"
     place.mkdir()
     save_file(LORA, place / "lora.safetensors", HEADER)
-    (place / "sample.png").write_bytes(b"a picture")
+    Image.new("RGB", (8, 8), "red").save(place / "sample.png")
     (place / "MODEL_LICENSE").write_text("the agreement")
     (place / ".env").write_text("SECRET=1")
     (place / "last.ckpt").write_bytes(b"a pickle")
@@ -95,7 +96,9 @@ def test_the_agreement_is_taken_from_the_downloaded_kolors(server, folder, capsy
 
 
 @pytest.mark.parametrize("header, alphas, alpha", [
-    ({"alpha": "4.0"}, {8.0}, 4.0), ({"ss_network_alpha": "2"}, set(), 2.0), ({}, {8.0}, 8.0), ({}, {8.0, 4.0}, None),
+    ({"alpha": "4.0"}, {8.0}, 8.0), ({"ss_network_alpha": "2"}, set(), 2.0), ({}, {8.0}, 8.0), ({}, {8.0, 4.0}, None),
+    ({"alpha": "4.0"}, set(), 4.0), ({"ss_network_alpha": "None"}, set(), None),
+    ({"ss_network_alpha": "None"}, {2.0}, 2.0),
     ({"lora_adapter_metadata": json.dumps({"unet.r": 16, "unet.lora_alpha": 4})}, set(), 4.0), ({}, set(), None)])
 def test_alpha_is_found_and_never_guessed(header, alphas, alpha):
     assert find_alpha(header, alphas) == alpha

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 from course_lib.dataset.example_sets import write_style_set
 from course_lib.files import COURSE
 from course_lib.hub.repository import TINY
-from course_lib.lora.files import read_lora
+from course_lib.lora.alphas import read_lora
 from course_lib.machine.configs import CONFIGS
 from course_lib.messages import LANGUAGES, LessonError
 from course_lib.training import command

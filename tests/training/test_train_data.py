@@ -9,14 +9,18 @@ import pytest
 import torch
 from PIL import Image
 
+from course_lib.dataset.charts import show_sizes
+from course_lib.dataset.checking import check
 from course_lib.dataset.example_sets import write_style_set
+from course_lib.dataset.table import write_table
+from course_lib.files import write_whole
 from course_lib.lora.verbs import add_lora, remove_lora
 from course_lib.messages import LessonError
 from course_lib.pictures import wording
 from course_lib.pictures.classifier import judge
-from course_lib.training.cache import Cache, write_whole
+from course_lib.training.cache import Cache
 from course_lib.training.config import tiny_config
-from course_lib.training.examples import Example, Order, choose_bucket, encode_set, list_crops
+from course_lib.training.examples import Example, Order, encode_set, list_crops
 from course_lib.training.rows import MOST_PIXELS, read_rows
 
 PLAIN = tiny_config(random_flip=False)
@@ -161,13 +165,17 @@ def test_a_latent_is_the_vaes_own(pipe, style_set):
     assert torch.equal(made.examples[0].latents, wanted)
 
 
-def test_buckets_keep_a_pictures_shape(pipe):
-    config = tiny_config(aspect_buckets=True)
-    assert choose_bucket(pipe, (640, 640), config) == (64, 64)
-    for picture in ((960, 640), (640, 960), (2000, 500)):
-        width, height = choose_bucket(pipe, picture, config)
-        assert width % 16 == height % 16 == 0 and width * height <= 64 * 64
-        assert (width > height) == (picture[0] > picture[1])
+def test_a_picture_is_trained_in_the_bucket_of_its_shape(pipe, tmp_path):
+    """The one that the chart of the set counts it in."""
+    folder = tmp_path / "train"
+    folder.mkdir()
+    names = ("a.png", "b.png")
+    for name in names:
+        Image.effect_noise((960, 640), 60).convert("RGB").save(folder / name)
+    write_table(folder, [{"file_name": name, "text": "一只猫"} for name in names])
+    made = encode_set(pipe, tmp_path, PLAIN.but(aspect_buckets=True), cache=None, say=str)
+    assert made.examples[0].latents.shape[2:] == (48 // 4, 80 // 4)
+    assert list(show_sizes(check(folder)).values) == ["80 x 48"]
 
 
 def test_each_batch_has_one_shape_and_an_epoch_holds_every_example():
