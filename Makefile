@@ -20,7 +20,7 @@ PYTEST = OMP_NUM_THREADS=1 $(VENV_PYTHON) -m pytest --numprocesses 2 --dist load
 BROWSER = $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 # Two files at a time, each with one thread: of two threads in one file the second gains little (41 minutes became 25).
-# Both editions of a lesson share all code: one is executed, the other compared with it (tests/test_editions.py).
+# Both editions of a lesson share all code: one is executed, the other compared with it (tests/lessons/test_editions.py).
 test: tools  ## 运行测试 / run the tests
 	@echo "约 15 分钟（两个核）；浏览器 / about 15 minutes on two cores; browser: $(or $(BROWSER),没有，跳过网页的测试 / none, so pages are not tested)"
 	$(VENV_PYTHON) -m ruff check

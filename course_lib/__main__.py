@@ -1,63 +1,66 @@
-"""The course on the command line: `python -m course_lib draw PROMPT --out x.png` and `python -m course_lib doctor`."""
+"""`python -m course_lib ...` with any Python: where the packages are missing, it goes on in the course's own `.venv`.
 
-import argparse
+Standard library only, and syntax that Python 3.6 reads. From another folder: `python PATH/TO/course_lib ...`.
+"""
+
+import importlib.util
+import os
+import subprocess
 import sys
-from pathlib import Path
 
-from course_lib.comfyui import command as comfyui_command
-from course_lib.machine import hardware
-from course_lib.machine.doctor import describe_machine
-from course_lib.messages import LANGUAGES, LessonError, set_language, text
-from course_lib.training import command as train_command
+if not __package__:  # run as a folder: what lies in it must not be taken for modules of their own
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+from course_lib.messages import LessonError, error, language, set_language
+from course_lib.start import COURSE, SUPPORTED, environment_python, say, use_utf8
+
+NEEDED = ("psutil", "torch", "diffusers", "httpx", "lazy_loader", "filelock")  # some of them missing: not our place
+MARK = "COURSE_OWN_PYTHON"  # environment variable: this is the course's own already, so there is no going on
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Run one command; return 0, or 1 after a LessonError was shown."""
-    options = build_parser().parse_args(arguments)
-    if options.language:
-        set_language(options.language)
+def is_complete():
+    """Say whether the running Python can run the course."""
+    return sys.version_info[:2] >= SUPPORTED[0] and all(importlib.util.find_spec(name) for name in NEEDED)
+
+
+def go_on(arguments):
+    """Run the command again with the course's own Python and return its exit code; LessonError where there is none."""
+    python = environment_python(COURSE / ".venv")
+    if os.environ.get(MARK) or not python.is_file():
+        raise error("course_not_installed", python=sys.executable, folder=COURSE)
+    paths = [str(COURSE)] + [path for path in [os.environ.get("PYTHONPATH")] if path]
+    environment = dict(os.environ, PYTHONPATH=os.pathsep.join(paths), **{MARK: "1"})
     try:
-        options.run(options)
+        return subprocess.call([str(python), "-m", "course_lib"] + arguments, env=environment)
+    except KeyboardInterrupt:  # the other has got it too
+        return 130
+    except OSError:
+        raise error("course_not_installed", python=sys.executable, folder=COURSE)
+
+
+def choose_language(arguments):
+    """Take the language that the arguments name, so that help and errors are in it as well."""
+    for place, argument in enumerate(arguments):
+        name, _, value = argument.partition("=")
+        if name == "--language":
+            value = value or "".join(arguments[place + 1:place + 2])
+            set_language(value if value in ("zh", "en") else language())
+
+
+def main(arguments=None):
+    """Run one command, here or in the course's own environment; return its exit code."""
+    arguments = sys.argv[1:] if arguments is None else arguments
+    use_utf8()
+    choose_language(arguments)
+    try:
+        if not is_complete():
+            return go_on(arguments)
     except LessonError as problem:
-        print(problem, file=sys.stderr)
+        say(str(problem), sys.stderr)
         return 1
-    return 0
+    from course_lib.commands import main as run
 
-
-def build_parser() -> argparse.ArgumentParser:
-    """Build the parser of all commands."""
-    parser = argparse.ArgumentParser(prog="python -m course_lib", description=__doc__)
-    parser.add_argument("--language", choices=LANGUAGES, help="zh or en (else the environment's COURSE_LANG, else zh)")
-    commands = parser.add_subparsers(required=True)
-    draw = commands.add_parser("draw", help="draw one picture with Tiny Kolors")
-    draw.add_argument("prompt")
-    draw.add_argument("--out", type=Path, required=True, help="where the PNG goes")
-    draw.add_argument("--seed", type=int, default=0)
-    draw.add_argument("--steps", type=int, default=25)
-    draw.add_argument("--cfg", type=float, default=5.0)
-    draw.add_argument("--negative", default="", help="what the picture should not show")
-    draw.set_defaults(run=draw_picture)
-    doctor = commands.add_parser("doctor", help="what this machine has, which lessons run on it, what to do next")
-    doctor.set_defaults(run=lambda options: print("\n".join(describe_machine(hardware.look(quota=True)))))
-    train = commands.add_parser("train", help=text("train_help"))
-    train_command.add_flags(train)
-    train.set_defaults(run=train_command.run)
-    comfyui = commands.add_parser("comfyui", help=text("comfy_help"))
-    comfyui_command.add_flags(comfyui)
-    comfyui.set_defaults(run=comfyui_command.run)
-    return parser
-
-
-def draw_picture(options: argparse.Namespace) -> None:
-    """Draw one picture and save it."""
-    # here, so that `doctor` does not wait for diffusers
-    from course_lib.model.loading import load
-    from course_lib.sampling.drawing import check_prompt, draw
-
-    check_prompt(options.prompt)  # before the seconds that loading takes
-    picture = draw(load("tiny"), options.prompt, seed=options.seed, steps=options.steps, cfg=options.cfg,
-                   negative_prompt=options.negative)
-    print(text("saved", path=picture.save(options.out), seconds=picture.seconds))
+    return run(arguments)
 
 
 if __name__ == "__main__":

@@ -4,10 +4,31 @@ import hashlib
 import json
 import os
 import shutil
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path, PureWindowsPath
 
+from course_lib.messages import error
+
 COURSE = Path(__file__).parent.parent
+POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
 CAMP = COURSE / "outputs" / "camp"  # where the camp's workflows look for their files
+POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
+
+
+def is_pointer(file: Path) -> bool:
+    """Say whether a Git LFS pointer lies in a file's place: what `git clone` leaves where git-lfs is not installed."""
+    try:
+        with file.open("rb") as content:
+            return content.read(len(POINTER)) == POINTER
+    except (OSError, ValueError):  # ValueError: no file can have such a name
+        return False
+
+
+def refuse_pointer(file: Path) -> None:
+    """Answer a Git LFS pointer in a file's place with a LessonError, whatever the file was to be."""
+    if is_pointer(file):
+        raise error("lfs_pointer", file=file)
 
 
 def is_inside(path: str) -> bool:
@@ -24,20 +45,56 @@ def free_bytes(folder: Path) -> int:
     return shutil.disk_usage(folder).free
 
 
-def write_json(file: Path, content: object) -> None:
-    """Write a JSON file in one step, so that a process that ends half-way leaves the old one."""
+@contextmanager
+def replaced(file: Path) -> Iterator[Path]:
+    """Give a `with` block another place to write a file to; it takes the file's place when it is on the disk. OSError.
+
+    The place holds the old content or the new one, whatever happens.
+    """
+    file.parent.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    os.replace(part, file)
+    try:
+        yield part
+        with part.open("rb+") as written:
+            os.fsync(written.fileno())  # the name must not change before the bytes are on the disk
+        os.replace(part, file)
+    except BaseException:
+        with suppress(OSError):
+            part.unlink()
+        raise
 
 
-def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file unless there is one, in one step, so that a copy that was cut is never taken for the file."""
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        part = target.with_name(target.name + ".part")
-        shutil.copyfile(source, part)
-        os.replace(part, target)
+def write_whole(file: Path, content: bytes) -> None:
+    """Write a file such that its place holds the old content or the new one, whatever happens; OSError if it cannot."""
+    with replaced(file) as part:
+        part.write_bytes(content)
+
+
+def write_new(places: Iterable[Path], content: bytes) -> Path:
+    """Write a file to the first of several places where there is none, and return it; OSError if it cannot.
+
+    The place is made and taken in one step, so that two programs never take the same.
+    """
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with place.open("xb") as writing:
+                try:
+                    writing.write(content)
+                    writing.flush()
+                    os.fsync(writing.fileno())
+                except BaseException:
+                    place.unlink()
+                    raise
+            return place
+        except FileExistsError:
+            continue
+    raise AssertionError("no place is left")
+
+
+def write_json(file: Path, content: object) -> None:
+    """Write a JSON file whole or not at all; OSError if it cannot."""
+    write_whole(file, (json.dumps(content, indent=1) + "\n").encode())
 
 
 def sha256(file: Path) -> str:

@@ -4,6 +4,7 @@ Standard library only and old syntax, so that even a Python that is too old can 
 """
 
 import os
+import re
 
 from course_lib.texts import ERRORS, TEXTS
 
@@ -41,11 +42,25 @@ def set_language(name):
     _chosen = name
 
 
+# What a name or a word from a file could do to a terminal: move its cursor, colour or hide what stands there.
+CONTROLS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
+
+
+def plain(value):
+    """Return a value that is to be said, its letters that no screen shows replaced by "?"; numbers as they are."""
+    if isinstance(value, (bool, int, float)):
+        return value
+    said = str(value)
+    shown = CONTROLS.sub("?", said)
+    return value if shown == said else shown
+
+
 def text(key, **values):
     """Return one text in the learner's language with its {values} filled in; KeyError for an unknown key."""
-    return TEXTS[key][language()].format(**values)
+    return TEXTS[key][language()].format(**{name: plain(value) for name, value in values.items()})
 
 
 def error(key, **values):
     """Build the LessonError of a key: its what, why and next step, with their {values} filled in."""
+    values = {name: plain(value) for name, value in values.items()}
     return LessonError(*(part.format(**values) for part in ERRORS[key][language()]))

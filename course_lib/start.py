@@ -25,6 +25,7 @@ SUPPORTED = ((3, 10), (3, 13))  # from the first, below the second
 DISK_NEEDED = 2500  # MB: the environment with the CPU build of torch takes 1700, and pip unpacks beside it
 FIRST_LESSON = {"zh": "notebooks/01_setup.ipynb", "en": "notebooks/en/01_setup.ipynb"}
 KERNEL = "kolors-course"
+ELSEWHERE = ("PIP_USER", "PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_DRY_RUN", "PIP_REQUIRE_VIRTUALENV", "PYTHONHOME")
 TRACES = {  # what pip prints -> the error it means; the first that is found counts
     "start_disk_full": ("No space left on device", "Disk quota exceeded", "not enough space on the disk"),
     "start_no_network": ("Failed to establish a new connection", "name resolution", "ConnectTimeoutError",
@@ -86,9 +87,19 @@ def shares_packages(environment):
     return settings.is_file() and "include-system-site-packages = true" in settings.read_text(encoding="utf-8")
 
 
+def works(python):
+    """Say whether an environment's Python runs, is of a supported version and has pip."""
+    code = "import sys, pip; sys.exit(not {} <= sys.version_info[:2] < {})".format(*SUPPORTED)
+    try:
+        return subprocess.call([str(python), "-c", code], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
+
+
 def make_environment(environment, share):
-    """Make an environment, or mend a half-made one; `share` lets it see the packages of the running Python."""
-    command = [sys.executable, "-m", "venv"] + (["--system-site-packages"] if share else []) + [str(environment)]
+    """Make an environment, anew where there is one already; `share` lets it see the packages of the running Python."""
+    command = [sys.executable, "-m", "venv", "--clear"] + (["--system-site-packages"] if share else []) + [
+        str(environment)]
     made = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
     if made.returncode:
         lines = made.stdout.strip().splitlines() or [str(made.returncode)]
@@ -113,11 +124,14 @@ def diagnose(log):
     return next((key for key, traces in TRACES.items() if any(trace in log for trace in traces)), "start_pip_failed")
 
 
-def run_pip(python, arguments, log):
-    """Run pip, writing its output to the file `log` and its downloads to the screen; LessonError when it fails."""
+def run_pip(python, arguments, log, folder=None):
+    """Run pip in a folder, its output going to the file `log`, its downloads to the screen; LessonError if it fails."""
     command = [str(python), "-m", "pip", "install", "--disable-pip-version-check"] + arguments
+    # settings of this account that would put the packages elsewhere, or nowhere
+    environment = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     with log.open("w", encoding="utf-8", errors="replace") as file, subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True) as pip:
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, env=environment,
+            cwd=None if folder is None else str(folder)) as pip:
         for line in pip.stdout:
             file.write(line)
             if line.strip().startswith(("Downloading ", "Installing collected")):
@@ -133,13 +147,15 @@ def install(course=COURSE):
     """Make `.venv` and install the course in it, unless nothing has changed since; return its Python."""
     environment = course / ".venv"
     python, done = environment_python(environment), environment / "course_installed.txt"
-    if not (python.exists() and done.is_file()):
+    whole = works(python)  # else gone with an upgrade of the system, cut off half-way, or another Python's
+    if not (whole and done.is_file()):
         check_modules()
         check_disk(course)
         torch = installed_torch()
         share = keeps_torch(torch, (course / "requirements.txt").read_text(encoding="utf-8"))
         say(text("start_keeps_torch", version=torch) if share else text("start_plan", needed=DISK_NEEDED))
-        make_environment(environment, share)
+        if not whole:
+            make_environment(environment, share)
     constraints = constraints_text(course, shares_packages(environment))
     wanted = fingerprint(course, constraints)
     if done.is_file() and done.read_text(encoding="utf-8") == wanted:
@@ -149,7 +165,7 @@ def install(course=COURSE):
     pins = environment / "constraints.txt"  # `make test` installs its tools with the same
     pins.write_text(constraints, encoding="utf-8")
     run_pip(python, ["--requirement", str(course / "requirements.txt"), "--constraint", str(pins),
-                     "--editable", str(course)], environment / "install.log")
+                     "--editable", "."], environment / "install.log", course)  # a path with [x] would be an extra
     done.write_text(wanted, encoding="utf-8")
     say(text("start_installed"))
     return python
@@ -168,6 +184,8 @@ def lab_command(python, course, port, browser):
     """Return the list that starts JupyterLab on the first lesson, reachable from this machine alone."""
     command = [str(python), "-m", "jupyterlab", "--ServerApp.ip=127.0.0.1", "--ServerApp.port={}".format(port),
                "--ServerApp.port_retries=0", "--ServerApp.root_dir={}".format(course), "--ServerApp.answer_yes=True",
+               # pages of other sites cannot send anything to what runs behind the proxy, such as ComfyUI
+               "--ServerApp.jpserver_extensions=course_lib.comfyui.page_guard=True",
                "--LabApp.default_url=/lab/tree/" + FIRST_LESSON[language()], "--log-level=WARN"]
     if not browser:
         command.append("--no-browser")
@@ -234,6 +252,9 @@ def main(arguments=None):
             return open_lab(python, browser=not options.headless)
     except LessonError as problem:
         say(str(problem), sys.stderr)
+        return 1
+    except OSError as cause:  # another account's folder
+        say(str(error("folder_closed", folder=COURSE, cause=cause.strerror or cause)), sys.stderr)
         return 1
     return 0
 

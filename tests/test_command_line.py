@@ -1,12 +1,17 @@
 """`python -m course_lib` as a learner runs it."""
 
+import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from course_lib.messages import LANGUAGES
+
+COURSE = Path(__file__).parent.parent
 
 
 def run(*arguments):
@@ -36,3 +41,61 @@ def test_doctor_says_what_runs_and_what_to_do(language):
     assert done.returncode == 0, done.stderr
     assert "01_setup" in done.stdout
     assert ("下一步" in done.stdout) == (language == "zh")
+
+
+def test_another_python_goes_on_in_the_courses_own(tmp_path):
+    """A Python without packages, from another folder, by the folder's name."""
+    course = copy_course(tmp_path)
+    own = course / ".venv" / "bin"
+    own.mkdir(parents=True)
+    (own / "python").write_text('#!/bin/sh\necho "own $PYTHONPATH $*"\nexit 3\n')
+    (own / "python").chmod(0o755)
+    command = [sys.executable, "-I", "-S", str(course / "course_lib"), "draw", "a cat", "--out", "x.png"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 3 and done.stderr == ""
+    assert done.stdout.strip() == f"own {course} -m course_lib draw a cat --out x.png"
+
+
+@pytest.mark.parametrize("language, word", [("zh", "make install"), ("en", "Go into")])
+def test_without_an_environment_it_says_what_to_do(tmp_path, language, word):
+    course = copy_course(tmp_path)
+    command = [sys.executable, "-I", "-S", str(course / "course_lib"), "--language", language, "doctor"]
+    done = subprocess.run(command, capture_output=True, text=True, encoding="utf-8")
+    assert done.returncode == 1 and word in done.stderr and "Traceback" not in done.stderr
+
+
+def copy_course(folder):
+    """Copy the package without its environment."""
+    shutil.copytree(COURSE / "course_lib", folder / "course" / "course_lib",
+                    ignore=shutil.ignore_patterns("__pycache__"))
+    return folder / "course"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "utf-8", "latin-1"])
+def test_a_screen_that_claims_to_know_no_chinese(encoding):
+    done = subprocess.run([sys.executable, "-m", "course_lib", "doctor"], capture_output=True, cwd=COURSE,
+                          env={**os.environ, "PYTHONIOENCODING": encoding, "COURSE_LANG": "zh"})
+    assert done.returncode == 0 and "下一步" in done.stdout.decode("utf-8")
+
+
+@pytest.mark.parametrize("command", [["train"], ["draw"], ["comfyui"]])
+def test_help_is_in_the_language_that_was_asked_for(command):
+    for flag in (["--language", "en"], ["--language=en"]):
+        assert run(*flag, *command, "--help").stdout.isascii()
+    assert not run("--language", "zh", *command, "--help").stdout.isascii()
+
+
+def test_a_picture_of_another_ending_is_refused_at_once(tmp_path):
+    done = run("draw", "a cat", "--out", str(tmp_path / "x.jpg"))
+    assert done.returncode == 1 and ".png" in done.stderr and not list(tmp_path.iterdir())
+
+
+def test_a_lora_draws_with_its_trigger_word(tmp_path):
+    lora = COURSE / "data" / "lora" / "line_art.safetensors"
+    for strength, name in (("1", "with.png"), ("0", "without.png")):
+        done = run("draw", "一只猫", "--lora", str(lora), "--strength", strength, "--steps", "4", "--out",
+                   str(tmp_path / name))
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()
+    done = run("draw", "x", "--lora", str(tmp_path / "none.safetensors"), "--out", str(tmp_path / "y.png"))
+    assert done.returncode == 1 and "Traceback" not in done.stderr

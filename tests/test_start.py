@@ -86,7 +86,7 @@ def str_in(language, key, **values):
     return str(messages.error(key, **values))
 
 
-@pytest.mark.parametrize("name", ["__init__", "messages", "start"])
+@pytest.mark.parametrize("name", ["__init__", "__main__", "messages", "start"])
 def test_an_old_python_can_read_it(name):
     ast.parse((COURSE / "course_lib" / f"{name}.py").read_text(encoding="utf-8"), feature_version=(3, 6))
 
@@ -136,7 +136,7 @@ def test_install_without_network_then_unchanged(course, offline, capsys):
     assert not (course / ".venv" / "course_installed.txt").exists()
 
     pins = start.constraints_text(course, False)  # as if pip had succeeded
-    (course / ".venv" / "course_installed.txt").write_text(start.fingerprint(course, pins))
+    (course / ".venv" / "course_installed.txt").write_text(start.fingerprint(course, pins), encoding="utf-8")
     log.unlink()
     assert start.install(course) == start.environment_python(course / ".venv")
     assert messages.text("start_unchanged") in capsys.readouterr().out and not log.exists()
@@ -144,6 +144,33 @@ def test_install_without_network_then_unchanged(course, offline, capsys):
     (course / "requirements.txt").write_text("six\n")
     with pytest.raises(LessonError):
         start.install(course)
+
+
+@pytest.mark.parametrize("broken", ["dead", "half", "no pip", "nothing"])
+def test_an_environment_that_does_not_work_is_made_anew(tmp_path, broken):
+    environment = tmp_path / ".venv"
+    python = start.environment_python(environment)
+    if broken == "half":
+        environment.mkdir()
+        (environment / "pyvenv.cfg").write_text("home = /nowhere\n")
+    elif broken != "nothing":
+        subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
+        if broken == "dead":
+            for link in python.parent.glob("python*"):
+                link.unlink()
+                link.symlink_to("/nowhere/python")
+    assert not start.works(python)
+    start.make_environment(environment, False)
+    assert start.works(python)
+
+
+@pytest.mark.parametrize("name", start.ELSEWHERE)
+def test_settings_that_put_packages_elsewhere_are_not_pips(tmp_path, monkeypatch, name):
+    monkeypatch.setenv(name, str(tmp_path / "elsewhere"))
+    script = tmp_path / "python"
+    script.write_text(f"#!/bin/sh\ntest -z \"${name}\"\n")
+    script.chmod(0o755)
+    start.run_pip(script, [], tmp_path / "log")
 
 
 @pytest.mark.parametrize("output, key", [

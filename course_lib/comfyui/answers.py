@@ -15,7 +15,6 @@ from course_lib.workflow.explaining import clean, dig, find_cycle, list_errors, 
 
 SECONDS = 60.0  # for one answer; ComfyUI answers slowly while it loads a model
 MOST_JSON = 8 * 2**20  # bytes
-MOST_PICTURE = 64 * 2**20
 MOST_ERRORS = 12  # told at once
 
 

@@ -1,18 +1,21 @@
 """Start ComfyUI on this machine for this machine alone, find it again, show where to open it, and stop it."""
 
+import ipaddress
 import json
 import os
 import re
 import socket
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import psutil
+from filelock import FileLock, Timeout
 
 from course_lib.comfyui import installing, page_link
 from course_lib.comfyui.answers import ask_json
@@ -25,9 +28,13 @@ PORT = 8188  # ComfyUI's own
 PORTS = 20  # tried one after the other
 CHILD = Path(__file__).parent / "child.py"
 LOG, RECORD = "course_comfyui.log", ".course_running.json"  # in ComfyUI's folder
+LOCK = ".course_starting.lock"  # held while one program starts it, so that another waits and then finds it
 LAST_LINES = 12
-# What would let others than this machine in.
+# What would let others than this machine in; argparse takes the beginning of a name for the name.
 CLOSED = ("--listen", "--port", "--enable-cors-header", "--tls-keyfile", "--tls-certfile")
+# Names of environment variables whose values are nobody's business but the learner's.
+SECRET = re.compile(r"TOKEN|KEY|SECRET|PASS|_PWD$|CREDENTIAL|AUTH|COOKIE|SESSION|PRIVATE|(^|_)PAT($|_)", re.IGNORECASE)
+LOGIN = re.compile(r"://[^/\s]*@")  # an address with a name or password in it
 
 
 @dataclass
@@ -70,22 +77,45 @@ def start(path: str | Path | None = None, port: int = PORT, *, python: str | Pat
     within `seconds`, with its last lines. `arguments` go to ComfyUI's main.py, except those that would open it.
     """
     folder = installing.find(path)
-    found = find_running(folder)
-    if found:
-        print(text("comfy_found", port=found.port))
-        return found
     for argument in arguments:
-        if str(argument).split("=")[0] in CLOSED:
+        if opens_it(str(argument)):
             raise error("comfy_argument", argument=clean(argument, 80))
-    chosen = find_port(port)
-    if chosen != port:
-        print(text("comfy_port_taken", port=port, chosen=chosen))
-    print(text("comfy_starting", folder=folder))
-    process = launch(folder, Path(python or installing.find_python(folder)), chosen, arguments)
-    server = wait_for(folder, process, chosen, seconds)
-    write_record(server)
+    with starting(folder, seconds):
+        found = find_running(folder)
+        if found:
+            print(text("comfy_found", port=found.port))
+            return found
+        chosen = find_port(port)
+        if chosen != port:
+            print(text("comfy_port_taken", port=port, chosen=chosen))
+        print(text("comfy_starting", folder=folder))
+        process = launch(folder, Path(python or installing.find_python(folder)), chosen, arguments)
+        server = wait_for(folder, process, chosen, seconds)
+        write_record(server)
     print(text("comfy_running", version=server.version, port=chosen))
     return server
+
+
+def opens_it(argument: str) -> bool:
+    """Say whether an argument of ComfyUI's would let others in: one of CLOSED, or the beginning of one."""
+    name = argument.split("=")[0]
+    return name.startswith("--") and any(closed.startswith(name) for closed in CLOSED)
+
+
+@contextmanager
+def starting(folder: Path, seconds: float) -> Iterator[None]:
+    """Let one program at a time start ComfyUI from a folder; LessonError where another takes longer than `seconds`."""
+    lock = FileLock(folder / LOCK, timeout=seconds)
+    try:
+        lock.acquire()
+    except Timeout as cause:
+        raise error("comfy_slow", seconds=seconds, lines=read_tail(folder / LOG), log=folder / LOG) from cause
+    except OSError as cause:
+        raise error("comfy_no_start", folder=folder, python=sys.executable, cause=cause.strerror or cause) from cause
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def find_port(first: int) -> int:
@@ -109,15 +139,21 @@ def launch(folder: Path, python: Path, port: int, arguments: Sequence[str]) -> s
     gpu = hardware.find_gpu()
     if gpu is None or not gpu.usable:
         command.append("--cpu")
-    environment = {name: value for name, value in os.environ.items() if name != "MPLBACKEND"}  # a notebook's own
     try:
         with (folder / LOG).open("wb") as log:
             # In a session of its own, so that the notebook's stop button, which signals a whole group, spares it.
             return subprocess.Popen([*command, *map(str, arguments)], stdin=subprocess.PIPE, stdout=log, stderr=log,
                                     cwd=folder, start_new_session=True,
-                                    env={**environment, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8"})
+                                    env=choose_environment())
     except OSError as cause:
         raise error("comfy_no_start", folder=folder, python=python, cause=cause.strerror or cause) from cause
+
+
+def choose_environment() -> dict[str, str]:
+    """Return the environment that ComfyUI and its node packs, which others have written, get: without any secrets."""
+    kept = {name: value for name, value in os.environ.items()
+            if name != "MPLBACKEND" and not SECRET.search(name) and not LOGIN.search(value)}  # that one is a notebook's
+    return {**kept, "PYTHONUNBUFFERED": "1", "PYTHONIOENCODING": "utf-8", "COURSE_PARENT": str(os.getpid())}
 
 
 def wait_for(folder: Path, process: subprocess.Popen, port: int, seconds: float) -> Server:
@@ -129,7 +165,10 @@ def wait_for(folder: Path, process: subprocess.Popen, port: int, seconds: float)
             if process.poll() is not None:
                 raise error("comfy_died", code=process.returncode, lines=server.tail(), log=folder / LOG)
             version = ask_version(server.address)
-            if version is not None:
+            places = list_places(psutil.Process(process.pid)) if version is not None else set()
+            if any(not ipaddress.ip_address(host).is_loopback for host, _ in places):
+                raise error("comfy_open", places=text("list_comma").join(f"{host}:{at}" for host, at in sorted(places)))
+            if (HOST, port) in places:  # and not another program's ComfyUI
                 server.version, server.process = version, psutil.Process(process.pid)
                 _started[process.pid] = process
                 return server
@@ -141,6 +180,27 @@ def wait_for(folder: Path, process: subprocess.Popen, port: int, seconds: float)
 
 
 _started: dict[int, subprocess.Popen] = {}  # holds the standard inputs by which they live
+
+
+def list_places(process: psutil.Process) -> set[tuple[str, int]]:
+    """Return the (address, port) pairs that a process and what it has started listen on."""
+    places = set()
+    with suppress(psutil.Error):
+        for each in (process, *process.children(recursive=True)):
+            with suppress(psutil.Error):
+                places |= {(line.laddr.ip, line.laddr.port) for line in each.net_connections("inet")
+                           if line.status == psutil.CONN_LISTEN}
+    return places
+
+
+def is_ours(process: psutil.Process, folder: Path, port: int) -> bool:
+    """Say whether a process is the ComfyUI of a folder as the course starts it, and listens on that port alone."""
+    try:
+        words = process.cmdline()
+    except psutil.Error:
+        return False
+    return CHILD.name in [Path(word).name for word in words] and str(folder / "main.py") in words and (
+        HOST, port) in list_places(process)
 
 
 def ask_version(address: str) -> str | None:
@@ -165,10 +225,12 @@ def find_running(path: str | Path | None = None) -> Server | None:
         record = json.loads((folder / RECORD).read_text(encoding="utf-8"))
         process = psutil.Process(int(record["pid"]))
         port = int(record["port"])
-        # A number of a process is given again; not at the same moment.
+        # A number of a process is given again, and anything can stand in a file.
         if abs(process.create_time() - float(record["created"])) > 1 or not is_running(process):
             return None
-    except (OSError, ValueError, TypeError, KeyError, psutil.Error):
+        if not is_ours(process, folder, port):
+            return None
+    except (OSError, ValueError, TypeError, KeyError, OverflowError, psutil.Error):
         return None
     version = ask_version(f"http://{HOST}:{port}")
     return None if version is None else Server(folder, port, version, process)

@@ -1,6 +1,5 @@
 """What is seen while ComfyUI works: the node at work, its bar, and the half-done picture."""
 
-import io
 from collections.abc import Mapping
 from typing import Protocol
 
@@ -10,9 +9,9 @@ from IPython.display import display
 from PIL import Image
 
 from course_lib.messages import text
+from course_lib.pictures.opening import MOST_DRAWN, Unreadable, decode
 from course_lib.workflow.explaining import dig, name_node
 
-MOST_PIXELS = 2**26  # of a picture that a server sent
 MOST_PREVIEW = 2**22
 DRAWN = ("PNG", "JPEG", "WEBP")  # formats that are opened; ComfyUI's nodes write these
 
@@ -110,13 +109,9 @@ def tell(view: View, message: dict, prompt_id: str) -> None:
         view.step(value, most)
 
 
-def open_picture(content: bytes, most: int = MOST_PIXELS) -> Image.Image | None:
+def open_picture(content: bytes, most: int = MOST_DRAWN) -> Image.Image | None:
     """Open a picture of at most `most` pixels that a server sent; None where it is none, or broken."""
     try:
-        image = Image.open(io.BytesIO(content), formats=DRAWN)
-        if image.width * image.height > most:
-            return None
-        image.load()
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return decode(content, most, DRAWN)
+    except Unreadable:
         return None
-    return image

@@ -3,22 +3,36 @@
 import html
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 from pathlib import Path
 
 from sentencepiece import SentencePieceProcessor
 
 from course_lib.dataset.report import Row
+from course_lib.dataset.text_encoding import say_again
 from course_lib.hub.repository import TINY
 from course_lib.messages import error
 
 PLACES = ("tokenizer.model", "tokenizer/tokenizer.model", "text_encoder/tokenizer.model")
 MOST_TOKENS = 256  # of a prompt, [gMASK] and sop among them; KolorsPipeline cuts off what comes after
+MOST_LETTERS = 100_000  # a table's cell may hold no more than 131,072 to be read again
 SPECIAL = 2  # [gMASK] and sop, which ChatGLM puts before every prompt
 SHARED = 0.6  # of the captions that begin with one word, for it to seem a trigger word
 
-TAG = re.compile(r"</?[a-zA-Z][^<>]{0,200}>|<!--.*?-->", re.DOTALL)
+# A tag is HTML's only if its name is; <sks> and <cat-toy> are words that a training teaches. "<lora:name:0.8>" is how
+# web pages for drawing name a LoRA.
+TAG = re.compile(r"<(/?)([a-z][a-z0-9]*)((?:[\s/][^<>]{0,500})?)>|<!--.{0,2000}?-->|<!doctype[^<>]{0,200}>"
+                 r"|<(?:lora|lyco|hypernet):[^<>]{1,200}>", re.DOTALL | re.IGNORECASE)
+NEED_NO_END = frozenset({
+    "br", "hr", "wbr", "img", "p", "li", "td", "th", "tr", "dt", "dd", "input", "link", "meta", "option", "source"})
+ELEMENTS = NEED_NO_END | {
+    "a", "abbr", "article", "aside", "b", "big", "blockquote", "body", "button", "caption", "center", "cite", "code",
+    "dfn", "del", "details", "div", "dl", "em", "figcaption", "figure", "font", "footer", "form", "h1", "h2", "h3",
+    "h4", "h5", "h6", "head", "header", "html", "i", "iframe", "ins", "kbd", "label", "main", "map", "mark", "nav",
+    "noscript", "object", "ol", "picture", "pre", "q", "s", "samp", "script", "section", "select", "small", "span",
+    "strike", "strong", "style", "sub", "summary", "sup", "svg", "table", "tbody", "textarea", "tfoot", "thead",
+    "title", "tt", "u", "ul", "var", "video"}
 ENTITY = re.compile(r"&(?:[a-zA-Z]{2,8}|#\d{1,6}|#x[0-9a-fA-F]{1,6});")
 ADDRESS = re.compile(r"(?:https?://|www\.)[^\s<>，。；）)]+")
 CAMERA = re.compile(
@@ -53,6 +67,12 @@ def judge_caption(row: Row, tokenizer: SentencePieceProcessor) -> None:
     if not row.caption.strip():
         row.add("caption_empty", "drop")
         return
+    if len(row.caption) > MOST_LETTERS:
+        row.add("caption_huge", "drop", len(row.caption), MOST_LETTERS)
+        return
+    before = say_again(row.caption)
+    if before:
+        row.add("caption_garbled", "warn", before)
     plain = clean(row.caption)
     if plain != row.caption:
         row.add("caption_markup", "fix", row.caption)
@@ -69,10 +89,18 @@ def judge_caption(row: Row, tokenizer: SentencePieceProcessor) -> None:
 
 def clean(caption: str) -> str:
     """Return a caption without HTML tags, entities and web addresses; one without any is returned as it is."""
-    if not (TAG.search(caption) or ENTITY.search(caption) or ADDRESS.search(caption)):
+    ended = {tag[2].lower() for tag in TAG.finditer(caption) if tag[1]}
+    plain = TAG.sub(lambda tag: " " if is_markup(tag, ended) else tag[0], caption)
+    if plain == caption and not ENTITY.search(caption) and not ADDRESS.search(caption):
         return caption
-    plain = ADDRESS.sub(" ", html.unescape(TAG.sub(" ", caption)))
-    return re.sub(r"\s+", " ", plain).strip(" ,，;；")
+    return re.sub(r"\s+", " ", ADDRESS.sub(" ", html.unescape(plain))).strip(" ,，;；")
+
+
+def is_markup(tag: re.Match, ended: Collection[str]) -> bool:
+    """Tell whether a tag is HTML's: its name is, and it ends, has attributes, is ended elsewhere, or needs no end."""
+    name = (tag[2] or "").lower()
+    return not name or name in ELEMENTS and bool(
+        tag[1] or "=" in tag[3] or tag[3].endswith("/") or name in NEED_NO_END or name in ended)
 
 
 def is_boilerplate(caption: str, file: str) -> bool:
@@ -82,17 +110,22 @@ def is_boilerplate(caption: str, file: str) -> bool:
     return named or any(pattern.fullmatch(words) for pattern in (CAMERA, FILE_NAME, DIGITS))
 
 
-def judge_repeated(rows: Sequence[Row]) -> None:
-    """Warn of each caption that an earlier picture has too; pictures that are dropped do not count."""
+def judge_repeated(rows: Sequence[Row], remark: Callable[..., None]) -> None:
+    """Warn of each caption that an earlier picture has too; pictures that are dropped do not count.
+
+    One that more than half of them have was meant for all, as a style's one word is, and is remarked on instead.
+    """
+    judged = [row for row in rows if row.verdict != "drop" and row.caption and "caption_from_folder" not in row.codes]
+    counts = Counter(normalise(row.caption) for row in judged)
+    common = {words for words, count in counts.items() if 2 * count > len(judged) and count > 2}
     first = {}
-    for row in rows:
-        if row.verdict == "drop" or not row.caption or "caption_from_folder" in row.codes:
-            continue
+    for row in judged:
         words = normalise(row.caption)
-        if words in first:
+        if words in first and words not in common:
             row.add("caption_repeated", "warn", first[words])
-        else:
-            first[words] = row.file
+        elif words not in first and words in common:
+            remark("one_caption", words=row.caption[:80], count=counts[words])
+        first.setdefault(words, row.file)
 
 
 def normalise(caption: str) -> str:

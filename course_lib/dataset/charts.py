@@ -12,6 +12,7 @@ from course_lib.dataset.caption_rules import MOST_TOKENS, open_tokenizer
 from course_lib.dataset.report import COLOURS, VERDICTS, Report, Row
 from course_lib.hub.repository import TINY
 from course_lib.messages import text
+from course_lib.pictures.buckets import GRIDS, KOLORS_GRID, choose_bucket, crop_loss
 from course_lib.pictures.picture import Picture
 from course_lib.pictures.picture_files import Unreadable, open_picture
 
@@ -20,8 +21,6 @@ COLUMNS = 15
 MOST_SHOWN = 96  # pictures on a sheet
 COLOURS_SHOWN = 64  # of a sheet, so that a notebook stays small
 BAR = 40  # letters of the longest bar
-BUCKETS = 16  # steps in which an edge of a bucket grows, as a share of the training size: 64 px for 1024
-WIDEST = 4.0  # long to short edge of a bucket
 MOST_WORDS = 20
 SPACE = "\u2581"  # what SentencePiece writes for a space
 LIGHT = "#9ab8e0"
@@ -79,44 +78,36 @@ def contact_sheet(report: Report, verdicts: tuple[str, ...] = VERDICTS) -> Pictu
 def paste(sheet: Image.Image, draw: ImageDraw.ImageDraw, folder: Path, row: Row, x: int, y: int) -> None:
     """Put one picture into its cell, made to fit, or a cross where there is none."""
     draw.rectangle((x, y, x + CELL - 1, y + CELL - 1), fill="#eeeeee")
-    try:
-        if row.signals is None:
-            raise Unreadable("unreadable")
-        image = open_picture(folder / row.file).image
-    except Unreadable:
+    image = open_small(folder / row.file) if row.signals else None
+    if image is None:
         draw.line((x, y, x + CELL, y + CELL), fill="#b0b0b0", width=2)
         draw.line((x + CELL, y, x, y + CELL), fill="#b0b0b0", width=2)
         return
-    image.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
     sheet.paste(image, (x + (CELL - image.width) // 2, y + (CELL - image.height) // 2))
 
 
+def open_small(file: Path) -> Image.Image | None:
+    """Return a picture as large as a cell; None where it cannot be read any more."""
+    try:
+        image = open_picture(file).image
+    except Unreadable:
+        return None
+    image.thumbnail((CELL, CELL), Image.Resampling.LANCZOS)
+    return image
+
+
 def show_sizes(report: Report) -> Bars:
-    """Count the kept pictures in each bucket (width x height px, about size x size in all), and what cropping costs."""
-    kept = [row for row in report.kept if row.width]
-    buckets = Counter(find_bucket(row.width, row.height, report.size) for row in kept)
-    lost = [crop_loss(row.width, row.height, *find_bucket(row.width, row.height, report.size)) for row in kept]
-    square = [crop_loss(row.width, row.height, 1, 1) for row in kept]
-    edges = sorted(min(row.width, row.height) for row in kept)
+    """Count the kept pictures in each bucket (width x height px) of a training with buckets, and what crops cost."""
+    pictures = [(row.width, row.height) for row in report.kept if row.width]
+    grid, square = GRIDS.get(report.size, KOLORS_GRID), (report.size, report.size)
+    buckets = [choose_bucket(picture, square, grid) for picture in pictures]
+    lost = [crop_loss(picture, bucket) for picture, bucket in zip(pictures, buckets)]
+    lost_square = [crop_loss(picture, square) for picture in pictures]
+    edges = sorted(map(min, pictures))
     notes = (text("set_sizes_note", least=edges[0], middle=edges[len(edges) // 2], most=edges[-1],
-                  lost=100 * sum(lost) / len(lost), square=100 * sum(square) / len(square)),) if kept else ()
+                  lost=100 * sum(lost) / len(lost), square=100 * sum(lost_square) / len(lost)),) if pictures else ()
     return Bars(text("set_sizes_title", size=report.size),
-                {f"{width} x {height}": count for (width, height), count in sorted(buckets.items())}, notes)
-
-
-def find_bucket(width: int, height: int, size: int) -> tuple[int, int]:
-    """Return the bucket nearest to a picture's aspect: both edges whole steps, about size x size pixels in all."""
-    step = max(8, size // BUCKETS)
-    edges = range(step, int(size * WIDEST ** 0.5) + step, step)
-    buckets = [(edge, max(step, int(size * size / edge / step) * step)) for edge in edges]
-    buckets = [bucket for bucket in buckets if max(bucket) <= WIDEST * min(bucket)]
-    return min(buckets, key=lambda bucket: (round(crop_loss(width, height, *bucket), 6), -bucket[0] * bucket[1]))
-
-
-def crop_loss(width: int, height: int, wide: int, high: int) -> float:
-    """Return the share of a picture that is cut off to give it the aspect wide : high."""
-    ratio = (width / height) / (wide / high)
-    return 1 - min(ratio, 1 / ratio)
+                {f"{width} x {height}": count for (width, height), count in sorted(Counter(buckets).items())}, notes)
 
 
 def show_captions(report: Report, tokenizer: str | Path = TINY) -> tuple[Bars, Bars]:
@@ -134,11 +125,3 @@ def show_captions(report: Report, tokenizer: str | Path = TINY) -> tuple[Bars, B
     return (Bars(text("set_lengths_title"), {name: lengths[name] for name in names},
                  (text("set_distinct", distinct=distinct, total=len(captions)),)),
             Bars(text("set_words_title"), dict(list(common.items())[:MOST_WORDS])))
-
-
-def show_classes(report: Report) -> Bars:
-    """Count the kept pictures of each class: what a column label says, or the folder that a picture lies in."""
-    classes = Counter(row.group or text("set_no_class") for row in report.kept)
-    most = max(classes.values(), default=0)
-    notes = (text("set_classes_note", times=most / min(classes.values())),) if len(classes) > 1 else ()
-    return Bars(text("set_classes_title"), dict(classes.most_common()), notes)

@@ -35,13 +35,16 @@ def make_report(folder: Path, judge: Callable[[Path, Sequence[Found], int], Iter
                 trigger_word: str, default_caption: str | None, tokenizer: str | Path) -> Report:
     """Make a set's report from the rows that `judge` gives for its pictures."""
     check_size(size)
-    pictures, problems = read_folder(folder)
-    captioned = default_caption is not None or any(found.caption is not None for found in pictures)
+    raw = read_folder(folder)
+    captioned = default_caption is not None or any(found.caption is not None or found.doubts for found in raw.pictures)
     words = open_tokenizer(Path(tokenizer))
-    report = Report(folder, size, [], problems)
-    for found, row in zip(pictures, judge(folder, pictures, size)):
-        if not (row.caption or "").strip() and default_caption is not None:
-            row.caption = default_caption
+    report = Report(folder, size, [], raw.problems, raw.remarks)
+    given = 0
+    for found, row in zip(raw.pictures, judge(folder, raw.pictures, size)):
+        for code, verdict, value in found.doubts:
+            row.add(code, verdict, value)
+        if found.blank and default_caption is not None:
+            row.caption, given = default_caption, given + 1
         if found.source == "folder":
             row.add("caption_from_folder", "fix", row.caption)
         if captioned:
@@ -49,8 +52,10 @@ def make_report(folder: Path, judge: Callable[[Path, Sequence[Found], int], Iter
         report.rows.append(row)
     judge_sizes(report.rows)
     judge_duplicates(folder, report.rows)
-    judge_repeated(report.rows)
-    judge_trigger(report.rows, trigger_word, lambda key, **values: report.remarks.append((key, values)))
+    judge_repeated(report.rows, report.remark)
+    judge_trigger(report.rows, trigger_word, report.remark)
+    if given:
+        report.remark("default_given", count=given)
     judge_set(report, captioned)
     return report
 

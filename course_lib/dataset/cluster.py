@@ -115,7 +115,8 @@ def read_measured(place: Path) -> dict[int, Signals]:
                 try:
                     row = json.loads(line)
                     values = json.loads(row["measured"])
-                    measured[int(row["number"])] = Signals(**values | {"hashes": tuple(values["hashes"])})
+                    values |= {name: tuple(values[name]) for name in ("hashes", "grid")}
+                    measured[int(row["number"])] = Signals(**values)
                 except (ValueError, KeyError, TypeError):
                     continue  # as if it had not come back: it is measured here
     return measured

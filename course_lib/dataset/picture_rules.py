@@ -1,16 +1,16 @@
 """What can be wrong with the pictures of a set: each by itself first, then each against the others."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from statistics import median
 
-import numpy as np
+from PIL import Image
 
 from course_lib.dataset.folder import Found
-from course_lib.dataset.near_duplicates import find_alike, find_same, make_thumb
+from course_lib.dataset.near_duplicates import find_alike, find_same, is_enlarged
 from course_lib.dataset.report import Row
 from course_lib.dataset.signals import Signals, measure
 from course_lib.pictures.picture_files import LOSSY, Opened, Unreadable, open_picture
@@ -24,7 +24,11 @@ LEAST_QUALITY = 20  # of a JPEG
 MOST_STEP = 2  # pictures enlarged pixel by pixel more than so many times are dropped
 SMALL_SHARE, SMALL = 1 / 3, 256  # of the set's middle size, and px: smaller than both stands out
 CHUNK = 64  # pictures in work at once
-THUMBS = 256  # that are kept while pictures are compared
+KEPT = 64  # pictures in memory while they are compared
+LOOKED_AT = 768  # px, the longer side at which they are
+ROUGH, BLOCKS = 50, 1.8  # of a JPEG's quality, and of blockiness: of two copies, one beyond these is the worse
+DRAWN = 0.5  # of a picture's pixels that are as the one beside them; in a drawing so clean, fewer mean a JPEG's noise
+ENLARGED_FROM = 1.5  # times the pixels of a copy, for a picture to be suspected of having been enlarged
 
 
 def judge_files(folder: Path, pictures: Sequence[Found], size: int) -> Iterator[Row]:
@@ -61,7 +65,7 @@ def read_file(folder: Path, found: Found) -> tuple[Row, Opened | None]:
 
 def judge_signals(row: Row, opened: Opened, signals: Signals, size: int) -> None:
     """Add what the numbers of one picture say; of `opened`, the picture itself is not looked at."""
-    row.signals = signals
+    row.signals, row.quality = signals, opened.quality
     short, long = sorted((row.width, row.height))
     if short < size:
         row.add("too_small", "drop", short, size)
@@ -95,7 +99,7 @@ def judge_sizes(rows: Sequence[Row]) -> None:
 
 
 def judge_duplicates(folder: Path, rows: Sequence[Row]) -> None:
-    """Drop every picture that another one shows too, the better one is kept, and warn of mirrored ones."""
+    """Drop every picture that another one shows too, the best one is kept, and warn of mirrored ones."""
     judged = sorted((row for row in rows if row.signals and row.verdict != "drop"), key=rank)
     first = {}
     for row in judged:
@@ -104,25 +108,50 @@ def judge_duplicates(folder: Path, rows: Sequence[Row]) -> None:
             row.add("exact_duplicate", "drop", kept.file)
     judged = list(first.values())
 
-    @lru_cache(THUMBS)
-    def thumb(number: int) -> np.ndarray:
-        return make_thumb(open_picture(folder / judged[number].file).image)
+    @lru_cache(KEPT)
+    def picture(number: int) -> Image.Image:
+        image = open_picture(folder / judged[number].file).image
+        image.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.LANCZOS)
+        return image
 
-    kept_for = {}
-    for number, alike in find_alike([row.signals.hashes for row in judged]):
-        same = find_same(number, alike, thumb)
-        if same is None:
-            continue
-        other, mirrored = same
-        kept = judged[kept_for.get(other, other)]
-        if mirrored:
-            judged[number].add("mirror_duplicate", "warn", kept.file)
-        else:
-            judged[number].add("near_duplicate", "drop", kept.file)
-            kept_for[number] = kept_for.get(other, other)
+    groups, mirrored = {}, []
+    for number, alike in find_alike([row.signals.hashes for row in judged],
+                                    [row.signals.grid for row in judged]):
+        same = find_same(number, alike, picture)
+        if same and same[1]:
+            mirrored.append((number, same[0]))
+        elif same:
+            groups[number] = groups.get(same[0], same[0])
+    best = keep_best(folder, judged, groups)
+    for number in groups:
+        kept = best[groups[number]]
+        if kept != number:
+            judged[number].add("near_duplicate", "drop", judged[kept].file)
+    for number, kept in best.items():
+        if kept != number:
+            judged[number].add("near_duplicate", "drop", judged[kept].file)
+    for number, other in mirrored:
+        judged[number].add("mirror_duplicate", "warn", judged[best.get(groups.get(other, other), other)].file)
+
+
+def keep_best(folder: Path, judged: Sequence[Row], groups: Mapping[int, int]) -> dict[int, int]:
+    """Return for the first of each group which of its pictures is to stay: the largest that was not enlarged."""
+    best = {}
+    for first in sorted(set(groups.values())):
+        members = [first, *(number for number in sorted(groups) if groups[number] == first)]
+        best[first] = members[0]
+        for number in members[1:]:
+            large, small = judged[best[first]], judged[number]
+            larger = large.width * large.height > ENLARGED_FROM * small.width * small.height
+            if larger and is_enlarged(open_picture(folder / large.file).image, (small.width, small.height)):
+                best[first] = number
+    return best
 
 
 def rank(row: Row) -> tuple[object, ...]:
-    """Return what orders pictures from good to less good: large, without loss, of much contrast, of a short name."""
-    return ("jpeg_artefacts" in row.codes, -row.width * row.height, row.format in LOSSY, -round(row.signals.spread),
-            len(row.file), row.file)
+    """Return what orders pictures from good to less good: no JPEG's blocks, large, sharp, clean, of contrast."""
+    signals = row.signals
+    blocks = "jpeg_artefacts" in row.codes or row.quality < ROUGH or signals.blockiness > BLOCKS
+    drawn = -round(20 * signals.flat) if signals.flat > DRAWN else 0
+    return (blocks, -row.width * row.height, -round(5 * signals.sharpness), drawn, row.format in LOSSY,
+            -round(signals.spread), len(row.file), row.file)

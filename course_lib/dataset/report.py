@@ -49,6 +49,7 @@ class Row:
     extra: dict[str, str] = field(default_factory=dict)
     signals: Signals | None = None
     sha256: str = ""
+    quality: int = 100  # of a JPEG, as its tables say
 
     @property
     def verdict(self) -> str:
@@ -95,6 +96,10 @@ class Report:
     def notes(self) -> list[str]:
         """Return what holds for the set as a whole, in the learner's language."""
         return [text(f"set_{key}", **values) for key, values in self.remarks]
+
+    def remark(self, key: str, **values: object) -> None:
+        """Add what holds for the set as a whole."""
+        self.remarks.append((key, values))
 
     @property
     def kept(self) -> list[Row]:

@@ -11,6 +11,11 @@ from PIL import Image, ImageStat
 MEASURED = 512  # px, the shorter edge at which sharpness is measured; a larger picture is made smaller
 WINDOW = 16  # px in which an edge is looked at
 LEAST_CONTRAST = 12  # of 255; weaker edges are noise
+SUBJECT = 0.6  # of a picture's side: a subject smaller than that, on a plain ground, is looked at alone
+DETAIL = 0.1  # of a picture's contrast; less is ground
+FAINT = 24  # of 255: a picture's contrast is taken to be that at least
+
+Box = tuple[float, float, float, float]  # left, top, right, bottom; -1 .. 1 over a picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +31,8 @@ class Signals:
     bright: float  # 99 % of the pixels are darker
     spread: float  # standard deviation
     hashes: tuple[int, int, int, int]  # phash, dhash, and both of the mirrored picture
+    flat: float  # share of pixels that are as the one to their right
+    grid: tuple[int, ...]  # the grey picture in 8 x 8 numbers, row by row
 
 
 def measure(image: Image.Image) -> Signals:
@@ -40,7 +47,8 @@ def measure(image: Image.Image) -> Signals:
     shades = np.cumsum(grey.histogram())
     return Signals(image.width, image.height, sharpness(np.asarray(small)), repeated_step(values), blockiness(values),
                    float(values.mean()), float(np.searchsorted(shades, 0.99 * values.size)),
-                   max(ImageStat.Stat(image).stddev), hash_picture(grey))
+                   max(ImageStat.Stat(image).stddev), hash_picture(grey),
+                   float((values[:, 1:] == values[:, :-1]).mean()) if image.width > 1 else 1.0, make_grid(grey))
 
 
 def sharpness(values: np.ndarray) -> float:
@@ -97,6 +105,44 @@ def hash_picture(grey: Image.Image) -> tuple[int, int, int, int]:
     wide = np.asarray(grey.resize((32, 32), Image.Resampling.BOX), dtype=np.float32)
     narrow = np.asarray(grey.resize((9, 8), Image.Resampling.BOX), dtype=np.float32)
     return phash(wide), dhash(narrow), phash(wide[:, ::-1]), dhash(narrow[:, ::-1])
+
+
+def make_grid(grey: Image.Image) -> tuple[int, ...]:
+    """Return a grey picture in 8 x 8 numbers, row by row: hashes hold only noise where a ground is plain."""
+    return tuple(np.asarray(grey.resize((8, 8), Image.Resampling.BOX)).ravel().tolist())
+
+
+def measure_contrast(values: np.ndarray) -> float:
+    """Return the range that a picture's smoothed numbers [height, width, channels] have, in its strongest channel."""
+    smooth = average(values, 5)
+    return max(float((smooth.max(axis=(0, 1)) - smooth.min(axis=(0, 1))).max()), FAINT)
+
+
+def find_subject(values: np.ndarray, contrast: float) -> Box | None:
+    """Return the box of what stands out from a picture's ground, None where that is most of the picture."""
+    size = len(values)
+    stands = np.abs(values - average(values, size // 4 | 1)).max(axis=2) > DETAIL * contrast
+    rows, columns = (np.flatnonzero(stands.any(axis=axis)) for axis in (1, 0))
+    if not len(rows) or max(np.ptp(rows), np.ptp(columns)) > SUBJECT * size:
+        return None
+    edges = [columns[0] - 2, rows[0] - 2, columns[-1] + 3, rows[-1] + 3]
+    return tuple(float(np.clip(2 * edge / size - 1, -1, 1)) for edge in edges)
+
+
+def cut(image: Image.Image, box: Box) -> Image.Image:
+    """Return a part of a picture, at least 8 px wide and high."""
+    sides = [image.width, image.height] * 2
+    left, top, right, bottom = ((edge + 1) / 2 * side for edge, side in zip(box, sides))
+    return image.crop((int(left), int(top), max(int(left) + 8, round(right)), max(int(top) + 8, round(bottom))))
+
+
+def average(values: np.ndarray, window: int) -> np.ndarray:
+    """Return the mean of each place's neighbourhood, window x window px."""
+    half = window // 2
+    padded = np.pad(values, ((half + 1, half), (half + 1, half), (0, 0)), mode="edge").astype(np.float64)
+    sums = padded.cumsum(axis=0).cumsum(axis=1)
+    return (sums[window:, window:] - sums[:-window, window:] - sums[window:, :-window]
+            + sums[:-window, :-window]) / window**2
 
 
 def phash(values: np.ndarray) -> int:

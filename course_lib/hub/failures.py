@@ -2,6 +2,7 @@
 
 import errno
 import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from json import JSONDecodeError
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from course_lib.files import free_bytes
 from course_lib.hub.progress import show_size
+from course_lib.hub.proxy import explain_proxy
 from course_lib.hub.repository import Repo
 from course_lib.messages import LessonError, error
 
@@ -33,7 +35,8 @@ def explain(cause: BaseException, repo: Repo, folder: Path) -> LessonError:
     from modelscope_hub.errors import FileIntegrityError, HubError, RequestTimeoutError
 
     causes = list(unfold(cause))
-    numbers = {each.errno for each in causes if isinstance(each, OSError)}
+    system = [each for each in causes if isinstance(each, OSError) and not isinstance(each, ssl.SSLError)]
+    numbers = {each.errno for each in system}  # SSL counts its errors by itself: its 1 is not EPERM
     status = next((code for code in map(find_status, causes) if code), None)
     file = next(iter(getattr(cause, "failed_files", {})), None)
     place = {"name": repo.name, "endpoint": find_endpoint()}
@@ -44,10 +47,13 @@ def explain(cause: BaseException, repo: Repo, folder: Path) -> LessonError:
     if QUOTA in numbers:
         return error("quota_full", folder=folder)
     if numbers & CLOSED:
-        return error("folder_closed", folder=folder, cause=next(each.strerror for each in causes
-                                                                if isinstance(each, OSError) and each.errno in CLOSED))
+        return error("folder_closed", folder=folder,
+                     cause=next(each.strerror for each in system if each.errno in CLOSED))
     if any(isinstance(each, FileIntegrityError) for each in causes):
         return error("download_corrupt", name=repo.name, file=file)
+    proxy = explain_proxy(causes, status, place["endpoint"])
+    if proxy:
+        return proxy
     if status in (401, 403):
         return error("repo_forbidden", status=status, **place)
     if status == 404 and file:
@@ -60,6 +66,9 @@ def explain(cause: BaseException, repo: Repo, folder: Path) -> LessonError:
         return error("server_error", endpoint=place["endpoint"], status=status)
     if any(isinstance(each, socket.gaierror) for each in causes) or numbers & OFFLINE:
         return error("no_network", **place)
+    untrusted = next((each for each in causes if isinstance(each, ssl.SSLCertVerificationError)), None)
+    if untrusted:
+        return error("certificate_refused", endpoint=place["endpoint"], cause=untrusted.verify_message)
     if any(isinstance(each, RequestTimeoutError) for each in causes):
         return error("server_silent", endpoint=place["endpoint"])
     if file:

@@ -49,16 +49,6 @@ NAMES = {
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*LICENSE*")  # of a model that is no name of the course
 CODE = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".py")  # run when opened; taken only where a pattern says so
 
-# The camp's data repositories: pattern -> the place, inside the camp's folder, where its workflows look for the file.
-# The file names are those of learners' notes; what else the repositories hold could not be confirmed offline.
-CAMP_FILES = {
-    "datasets/maochase/kolors_test_comfyui": {
-        "*kolors_example.json": ".", "*kolors_with_lora_example.json": ".",
-        "*epoch=0-step=500.ckpt": "models/lightning_logs/version_0/checkpoints"},
-    "datasets/maochase/kolors": {"*.ipynb": "."},
-}
-
-
 def count_here(folder: Path, file: Listed) -> int:
     """Count the bytes of a file that need not come again: all of a file of the right size, or its unfinished part."""
     whole = folder / file.path
@@ -119,4 +109,5 @@ def takes(repo: Repo, path: str) -> bool:
 
 def fits(path: str, pattern: str) -> bool:
     """Say whether a pattern names a file (`*` crosses `/`); a file that runs code needs a pattern with its ending."""
-    return fnmatchcase(path, pattern) and (not path.endswith(CODE) or pattern.endswith(PurePosixPath(path).suffix))
+    runs = path.lower().endswith(CODE)  # "evil.PY" too
+    return fnmatchcase(path, pattern) and (not runs or pattern.endswith(PurePosixPath(path).suffix))

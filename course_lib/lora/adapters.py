@@ -15,6 +15,7 @@ from diffusers import UNet2DConditionModel
 from peft import LoraConfig
 from peft.tuners.lora import LoraLayer
 
+from course_lib.lora.columns import ColumnDora, give_columns
 from course_lib.lora.files import Matrices
 from course_lib.messages import error, text
 
@@ -82,13 +83,18 @@ def fill(unet: UNet2DConditionModel, layers: Mapping[str, Matrices], name: str) 
     inject(unet, LoraConfig(
         r=rank, lora_alpha=alpha, target_modules=list(layers),
         use_dora=any(matrices.magnitude is not None for matrices in layers.values()),
+        lora_bias=any(matrices.bias is not None for matrices in layers.values()),
         rank_pattern={layer: value for layer, value in ranks.items() if value != rank},
         alpha_pattern={layer: value for layer, value in alphas.items() if value != alpha}), name)
     with torch.no_grad():
         for layer, module in list_modules(unet, name):
             module.lora_A[name].weight.copy_(layers[layer].down)
             module.lora_B[name].weight.copy_(layers[layer].up)
-            if layers[layer].magnitude is not None:
+            if layers[layer].bias is not None:
+                module.lora_B[name].bias.copy_(layers[layer].bias)
+            if layers[layer].by_column:
+                give_columns(module, name, layers[layer].magnitude)
+            elif layers[layer].magnitude is not None:
                 weight = module.lora_magnitude_vector[name].weight
                 weight.copy_(layers[layer].magnitude.reshape(weight.shape))
 
@@ -98,11 +104,19 @@ def read_layers(unet: UNet2DConditionModel, name: str) -> dict[str, Matrices]:
     layers = {}
     for layer, module in list_modules(unet, name):
         root = math.sqrt(module.r[name]) if module.use_rslora.get(name) else 1.0  # the scale is then alpha/sqrt(rank)
-        dora = module.lora_magnitude_vector
         layers[layer] = Matrices(
             module.lora_A[name].weight.detach(), module.lora_B[name].weight.detach(),
-            float(module.lora_alpha[name] * root), dora[name].weight.detach() if name in dora else None)
+            float(module.lora_alpha[name] * root), read_magnitude(module, name),
+            module.lora_B[name].bias.detach() if module.lora_bias[name] else None)
     return layers
+
+
+def read_magnitude(module: LoraLayer, name: str) -> torch.Tensor | None:
+    """Return DoRA's magnitude in a layer, (out,) or of columns (1, in); None for a plain LoRA."""
+    if name not in module.lora_magnitude_vector:
+        return None
+    magnitude = module.lora_magnitude_vector[name].weight.detach()
+    return magnitude[None] if isinstance(module.lora_variant[name], ColumnDora) else magnitude.flatten()
 
 
 def read_strengths(unet: UNet2DConditionModel) -> dict[str, float]:

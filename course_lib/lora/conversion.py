@@ -9,11 +9,13 @@ import torch
 from diffusers import UNet2DConditionModel
 
 from course_lib.checks import check_choice
-from course_lib.lora.files import LoraFile, Matrices, check_matrices, join_range, read_lora, write_tensors
+from course_lib.lora.alphas import read_lora
+from course_lib.lora.files import LoraFile, Matrices, check_matrices, join_range, write_tensors
 from course_lib.lora.matching import find_base, match_layers
 from course_lib.lora.names import BASES, ENDINGS, FORMATS, Layer, find_layers, known_layers, list_layers
 from course_lib.messages import error
 
+BIAS = ".lora_B.bias"  # diffusers' and peft's; the other formats store none
 COMPUTED = ("rank", "alpha", "lora_adapter_metadata", "format")  # what a header says is written anew
 
 
@@ -64,6 +66,10 @@ def write_lora(path: str | Path, form: str, matrices: Mapping[str, Matrices], la
     alphas = sorted({values.alpha for values in matrices.values()})
     if form == "diffsynth" and (len(alphas) > 1 or any(values.magnitude is not None for values in matrices.values())):
         raise error("lora_not_in_diffsynth", alphas=join_range(alphas))
+    if form == "diffusers" and any(values.by_column for values in matrices.values()):
+        raise error("lora_columns_untold")
+    if form != "diffusers" and any(values.bias is not None for values in matrices.values()):
+        raise error("lora_bias_untold", format=form)
     header = {**header, "rank": str(join_range(ranks))}
     if len(alphas) == 1:
         header["alpha"] = f"{alphas[0]:.9g}"
@@ -85,7 +91,11 @@ def name_tensors(name: str, form: str, values: Matrices) -> dict[str, torch.Tens
         shape = [-1] + [1] * (values.down.ndim - 1)
         if form == "diffusers":
             shape = [-1] if values.down.ndim == 2 else [1, -1, 1, 1]
+        if values.by_column:
+            shape = [1, -1] + [1] * (values.down.ndim - 2)
         tensors[name + magnitude] = values.magnitude.reshape(shape)
+    if values.bias is not None:
+        tensors[name + BIAS] = values.bias
     return tensors
 
 
@@ -96,6 +106,7 @@ def describe_config(matrices: Mapping[str, Matrices], layers: Mapping[str, Layer
     rank, alpha = (Counter(values.values()).most_common(1)[0][0] for values in (ranks, alphas))
     table = {"peft_type": "LORA", "r": rank, "lora_alpha": alpha, "target_modules": list_targets(matrices, layers),
              "use_dora": any(values.magnitude is not None for values in matrices.values()),
+             "lora_bias": any(values.bias is not None for values in matrices.values()),
              "rank_pattern": {layer: value for layer, value in ranks.items() if value != rank},
              "alpha_pattern": {layer: value for layer, value in alphas.items() if value != alpha}}
     return {f"unet.{key}": value for key, value in table.items()}

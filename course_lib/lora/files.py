@@ -1,25 +1,26 @@
 """LoRA files: read without trusting them, and written whole or not at all."""
 
-import json
 import math
 import os
 import pickle
 import warnings
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from numbers import Real
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from course_lib.lora.headers import find_lora, read_header_alpha
-from course_lib.lora.names import recognise, split_key
+from course_lib.files import refuse_pointer
+from course_lib.lora.headers import find_lora
+from course_lib.lora.names import name_method, recognise, split_key
 from course_lib.messages import error, text
+from course_lib.model.pickles import check_pickle
 
 WEIGHTS = (torch.float64, torch.float32, torch.float16, torch.bfloat16)
+MOST_KERNEL = 7  # places along a side of a convolution; in Kolors 3
 PICKLED = (b"PK\x03\x04", b"\x80")  # how torch.save's files begin, today's and the oldest
 BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, EOFError, RecursionError,
           SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile)
@@ -29,18 +30,30 @@ BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, 
 class Matrices:
     """What a LoRA adds to one layer: (alpha/rank) up @ down; shapes (rank, in, ...) and (out, rank, ...).
 
-    `magnitude` is DoRA's length of each row of the new weight, (out,) or None.
+    `magnitude` is DoRA's length of each row of the new weight, (out,), or of each column, (1, in), or None. `bias` is
+    added to what `up` gives, (out,) or None.
     """
 
     down: torch.Tensor
     up: torch.Tensor
     alpha: float | None = None
     magnitude: torch.Tensor | None = None
+    bias: torch.Tensor | None = None
 
     @property
     def rank(self) -> int:
         """Return how many numbers the layer's input is squeezed into."""
         return self.down.shape[0]
+
+    @property
+    def by_column(self) -> bool:
+        """Whether it is a DoRA that gives each column of the weight, what one input counts, its length."""
+        return self.magnitude is not None and self.magnitude.ndim == 2
+
+    @property
+    def tensors(self) -> list[torch.Tensor]:
+        """Return all its tensors."""
+        return [each for each in (self.down, self.up, self.magnitude, self.bias) if each is not None]
 
     @property
     def norm(self) -> float:
@@ -59,6 +72,7 @@ class LoraFile:
     header: dict[str, str]
     layers: dict[str, Matrices]
     others: tuple[str, ...] = field(default=())  # keys that are no part of a LoRA
+    notes: tuple[str, ...] = field(default=())  # what a learner should know of how it was read
 
     @property
     def held(self) -> int:
@@ -78,8 +92,8 @@ class LoraFile:
         return sorted({matrices.alpha for matrices in self.layers.values() if matrices.alpha is not None})
 
 
-def read_lora(path: str | Path, *, alpha: float | None = None) -> LoraFile:
-    """Read a LoRA file in any format, or the one in a folder; `alpha` goes before what is stored. LessonError."""
+def read_matrices(path: str | Path) -> LoraFile:
+    """Read a LoRA file in any format, or the one in a folder, with the alphas beside its matrices. LessonError."""
     path = Path(path).expanduser()
     path = find_lora(path) if path.is_dir() else path
     header, tensors = read_tensors(path)
@@ -87,17 +101,19 @@ def read_lora(path: str | Path, *, alpha: float | None = None) -> LoraFile:
     file = LoraFile(path, recognise(layers), header, layers, others)
     for name, matrices in layers.items():
         check_matrices(path, name, matrices)
-    return give_alphas(file, alpha)
+    return file
 
 
 def read_tensors(path: Path) -> tuple[dict[str, str], dict[str, torch.Tensor]]:
     """Return a file's header and tensors; what it is is read from its first bytes, and no code in it is run."""
     try:
+        refuse_pointer(path)
         with path.open("rb") as content:
             first = content.read(9)
         if first.endswith(b"{") or not first.startswith(PICKLED):  # safetensors: 8 bytes of length, then JSON
             with safe_open(path, framework="pt") as content:
                 return content.metadata() or {}, {key: content.get_tensor(key) for key in content.keys()}  # noqa: SIM118
+        check_pickle(path)
         with path.open("rb") as content, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # torch's, about old kinds of pickle
             found = torch.load(content, map_location="cpu", weights_only=True)
@@ -129,16 +145,33 @@ def gather(path: Path, tensors: Mapping[str, torch.Tensor]) -> tuple[dict[str, M
     layers = {}
     for layer, found in parts.items():
         if not {"down", "up"} <= set(found):
+            method = name_method(others)
+            if method:
+                raise error("lora_method", file=path.name, method=method)
             raise error("lora_half", file=path.name, layer=layer, found=text("list_comma").join(sorted(found)))
-        stored = found.get("alpha")
-        alpha = None
-        if stored is not None and stored.numel() == 1 and not stored.is_complex():
-            alpha = float(f"{stored.item():.7g}")  # a float32 knows seven digits: 0.1, not 0.10000000149
-        magnitude = found["magnitude"].flatten() if "magnitude" in found else None
-        layers[layer] = Matrices(found["down"], found["up"], alpha, magnitude)
+        layers[layer] = put_together(path, layer, found)
+    if not layers and name_method(others):
+        raise error("lora_method", file=path.name, method=name_method(others))
     if not layers:
         raise error("lora_none", file=path.name, count=len(others), example=next(iter(others), ""))
     return layers, tuple(others)
+
+
+def put_together(path: Path, layer: str, found: Mapping[str, torch.Tensor]) -> Matrices:
+    """Make one layer's tensors its matrices; LessonError for LoCon's three matrices that cannot be multiplied."""
+    down, up, alpha, stored = found["down"], found["up"], None, found.get("alpha")
+    if stored is not None and stored.numel() == 1 and not stored.is_complex():
+        alpha = float(f"{stored.item():.7g}")  # a float32 knows seven digits: 0.1, not 0.10000000149
+    if "mid" in found:  # up (out, rank, 1, 1), mid (rank, rank, ...), down (rank, in, 1, 1): the last two are one
+        mid = found["mid"]
+        if mid.ndim != 4 or down.shape[:1] + down.shape[2:] != (mid.shape[1], 1, 1) or max(mid.shape[2:]) > MOST_KERNEL:
+            raise error("lora_rank_mismatch", file=path.name, layer=layer, down=list(down.shape), up=list(mid.shape))
+        down = torch.einsum("rskl,si->rikl", mid.float(), down.flatten(1).float())
+    magnitude = found.get("dora_scale", found.get("magnitude"))
+    if magnitude is not None:  # peft's is always of rows; elsewhere [1, in] is of columns and [out, 1] of rows
+        by_column = "dora_scale" in found and magnitude.ndim > 1 and len(magnitude) == 1
+        magnitude = magnitude.reshape(1, -1) if by_column else magnitude.flatten()
+    return Matrices(down, up, alpha, magnitude, found.get("bias"))
 
 
 def check_matrices(path: Path, name: str, matrices: Matrices) -> None:
@@ -149,62 +182,11 @@ def check_matrices(path: Path, name: str, matrices: Matrices) -> None:
         raise error("lora_rank_mismatch", **shapes)
     if 0 in (*down.shape, *up.shape):
         raise error("lora_rank_zero", **shapes)
-    for tensor in (down, up) if matrices.magnitude is None else (down, up, matrices.magnitude):
+    for tensor in matrices.tensors:
         if tensor.dtype not in WEIGHTS:
             raise error("lora_no_weights", file=path.name, layer=name, kind=str(tensor.dtype).removeprefix("torch."))
         if not tensor.isfinite().all():
             raise error("lora_not_finite", file=path.name, layer=name)
-
-
-def give_alphas(file: LoraFile, given: float | None) -> LoraFile:
-    """Give each layer the alpha that was given, or is stored in the file; None where there is neither. LessonError."""
-    if given is not None:
-        check_alpha(given)
-        return replace(file, layers={name: replace(matrices, alpha=float(given))
-                                     for name, matrices in file.layers.items()})
-    try:
-        stored = read_alphas(file)
-    except BROKEN as cause:
-        raise error("lora_header_broken", file=file.path.name, cause=str(cause)[:200]) from cause
-    known = [matrices.alpha for matrices in file.layers.values() if matrices.alpha is not None]
-    for key in ("alpha", "ss_network_alpha"):
-        written = stored.get(key)
-        if written and known and not any(math.isclose(written, value, rel_tol=1e-3) for value in known):
-            raise error("lora_alpha_contradicts", file=file.path.name, header=f"{written:g}", tensor=f"{known[0]:g}")
-    layers = {}
-    for name, matrices in file.layers.items():
-        alpha = matrices.alpha if matrices.alpha is not None else stored.get(name, stored.get("alpha"))
-        if alpha is not None and not (math.isfinite(alpha) and alpha > 0):
-            raise error("lora_alpha_wrong", value=alpha)
-        layers[name] = replace(matrices, alpha=alpha)
-    return replace(file, layers=layers)
-
-
-def check_alpha(value: float) -> None:
-    """Answer an alpha that is no number above 0 with a LessonError."""
-    if isinstance(value, bool) or not isinstance(value, Real) or not (math.isfinite(value) and value > 0):
-        raise error("lora_alpha_wrong", value=repr(value))
-
-
-def read_alphas(file: LoraFile) -> dict[str, float]:
-    """Read the alphas of a header: "alpha" for all layers, and that of single layers by their names in the file.
-
-    Keys: the course's own `alpha`, kohya's `ss_network_alpha`, diffusers' table `lora_adapter_metadata`; peft writes
-    that table into a file of its own, adapter_config.json beside adapter_model.safetensors.
-    """
-    header, found, beside = file.header, {}, file.path.with_name("adapter_config.json")
-    written = header.get("lora_adapter_metadata", "{}")
-    if file.path.stem == "adapter_model" and beside.is_file():
-        written = beside.read_text(encoding="utf-8")
-    table = {key.removeprefix("unet."): value for key, value in json.loads(written).items()}
-    for name, matrices in file.layers.items():
-        patterns = [value for key, value in (table.get("alpha_pattern") or {}).items()
-                    if f".{name}".endswith("." + key.lstrip("^").replace("\\", ""))]  # taken as a name, never run
-        alpha = (patterns or [table.get("lora_alpha")])[0]
-        if alpha is not None:  # rank-stabilised LoRA (https://arxiv.org/abs/2312.03732) divides by the rank's root
-            found[name] = float(alpha) * (math.sqrt(matrices.rank) if table.get("use_rslora") else 1)
-    told = read_header_alpha(header)
-    return found if told is None else {**found, "alpha": told}
 
 
 def join_range(values: list[float]) -> float | str:

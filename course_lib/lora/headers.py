@@ -5,7 +5,7 @@ from pathlib import Path
 from course_lib.hub import repository
 from course_lib.messages import error, text
 
-DYNAMIC = "Dynamic"  # what kohya's tools write for an alpha that differs from layer to layer; each layer has its own
+UNTOLD = ("Dynamic", "None")  # what kohya's tools write where the alpha differs from layer to layer, or is unknown
 BASES = {"kolors": repository.KOLORS.name, "tiny": "Tiny Kolors"}
 
 
@@ -22,6 +22,6 @@ def find_lora(folder: Path) -> Path:
 def read_header_alpha(header: dict[str, str]) -> float | None:
     """Return the alpha that a header tells for all layers, by the course's own key or kohya's; None for neither."""
     for key in ("alpha", "ss_network_alpha"):
-        if header.get(key, DYNAMIC) != DYNAMIC:
+        if header.get(key, "None") not in UNTOLD:
             return float(header[key])
     return None

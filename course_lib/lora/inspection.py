@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.lora.alphas import read_lora
 from course_lib.lora.conversion import choose_layers
-from course_lib.lora.files import LoraFile, join_range, read_lora
+from course_lib.lora.files import LoraFile, join_range
 from course_lib.lora.matching import TITLES, find_base, name_other_base, read_base
 from course_lib.lora.names import find_layers
 from course_lib.messages import text
@@ -44,9 +45,10 @@ class Inspection:
         return "\n".join(text("lora_row", name=name, value=value) for name, value in self.rows.items())
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
-        cells = [f"| {name} | {html.escape(' '.join(value.split())).replace('|', '&#124;')} |"
+        # HTML, not Markdown: there a file's words could name a picture, and the page would fetch it
+        cells = [f"<tr><th>{html.escape(name)}</th><td>{html.escape(' '.join(value.split()))}</td></tr>"
                  for name, value in self.rows.items()]
-        return {"text/plain": str(self), "text/markdown": "\n".join(["| | |", "|---|---|", *cells])}
+        return {"text/plain": str(self), "text/html": f'<table class="mathjax_ignore">{"".join(cells)}</table>'}
 
 
 def inspect(path: str | Path, *, alpha: float | None = None) -> Inspection:
@@ -63,6 +65,7 @@ def make_rows(file: LoraFile, settings: object, summary: object) -> dict[str, st
     if alphas:
         scales = sorted({matrices.alpha / matrices.rank for matrices in file.layers.values()})
         alpha = text("lora_alpha_scale", alpha=show_range(alphas), scale=show_range(scales))
+    alpha = "\n".join([alpha, *file.notes])
     tensors = [tensor for matrices in file.layers.values() for tensor in (matrices.down, matrices.up)]
     dora = any(matrices.magnitude is not None for matrices in file.layers.values())
     values = {

@@ -37,6 +37,8 @@ def match_layers(file: LoraFile, layers: Mapping[str, Layer]) -> dict[str, Matri
     bare = [name for name, matrices in file.layers.items() if matrices.magnitude is None]
     if 0 < len(bare) < len(file.layers):
         raise error("lora_half", file=file.path.name, layer=bare[0], found="lora_A, lora_B")
+    if not bare and any(matrices.bias is not None for matrices in file.layers.values()):
+        raise error("lora_dora_bias", file=file.path.name)
     return {layer: file.layers[name] for name, layer in found.items()}
 
 
@@ -58,7 +60,8 @@ def fits(matrices: Matrices, layer: Layer) -> bool:
     out, rest = layer.shape[0], layer.shape[1:]
     return (tuple(matrices.down.shape[1:]) == rest
             and tuple(matrices.up.shape) == (out, matrices.rank, *[1] * (len(rest) - 1))
-            and (matrices.magnitude is None or matrices.magnitude.numel() == out))
+            and (matrices.magnitude is None or matrices.magnitude.shape[-1] == (rest[0] if matrices.by_column else out))
+            and (matrices.bias is None or tuple(matrices.bias.shape) == (out,)))
 
 
 def find_base(file: LoraFile) -> str | None:

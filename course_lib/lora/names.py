@@ -23,12 +23,16 @@ from course_lib.machine.footprint import build_part
 FORMATS = ("diffusers", "kohya", "diffsynth")  # those that can be written; "comfyui" is read too
 BASES = ("kolors", "tiny")
 # A (down) turns a layer's input into `rank` numbers, B (up) turns those into its output.
-MATRIX = re.compile(r"(?P<layer>.+?)(?:[._]lora|\.lora_linear_layer)[._](?P<part>A|B|down|up)"
-                    r"(?:\.(?!weight$)[^.]+)?(?:\.weight)?")
+MATRIX = re.compile(r"(?P<layer>.+?)(?:[._]lora|\.lora_linear_layer)[._](?P<part>A|B|down|up|mid)"
+                    r"(?:\.(?!(?:weight|bias)$)[^.]+)?(?:\.weight)?")
+BIAS = re.compile(r"(?P<layer>.+?)(?:[._]lora|\.lora_linear_layer)[._](?:B|up)(?:\.(?!bias$)[^.]+)?\.(?P<part>bias)")
 ALPHA = re.compile(r"(?P<layer>.+)\.(?P<part>alpha)")
 MAGNITUDE = re.compile(r"(?P<layer>.+)\.(?P<part>lora_magnitude_vector(?:\.[^.]+){0,2}|dora_scale)")  # DoRA's
-PARTS = {"A": "down", "B": "up", "alpha": "alpha", "down": "down", "up": "up"}
-PREFIX = re.compile(r"(?:(?:base_model\.model|pipe|unet)\.)+")
+PARTS = {"A": "down", "B": "up"}
+# What other methods call their tensors, which are no two matrices.
+METHODS = {r"\.hada_": "LoHa", r"\.lokr_": "LoKr", r"\.oft_": "OFT", r"\.vera_lambda": "VeRA",
+           r"\.on_input$": "IA3", r"\.[ab][12]\.weight$": "GLoRA", r"\.diff(_b)?$": "diff"}
+PREFIX = re.compile(r"(?:(?:base_model\.model|pipe|unet|model\.diffusion_model|diffusion_model)\.)+")
 ENDINGS = {  # how each format ends the names of A, B, DoRA's magnitude, alpha; None: it stores no such thing
     "diffusers": (".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector", None),
     "kohya": (".lora_down.weight", ".lora_up.weight", ".dora_scale", ".alpha"),
@@ -68,7 +72,7 @@ class Layer:
         if ".to_" in self.diffusers:
             names.append(processor)
         if self.sgm:
-            names += [f"lora_unet_{flatten(self.sgm)}", f"diffusion_model.{self.sgm}"]
+            names += [f"lora_unet_{flatten(self.sgm)}", self.sgm]
         if self.diffsynth not in ("", self.diffusers):
             names.append(self.diffsynth)
         return names
@@ -147,11 +151,15 @@ def rename(name: str, blocks: Mapping[str, tuple[str, int]]) -> tuple[str, str]:
 
 
 def split_key(key: str) -> tuple[str, str]:
-    """Split a file's key into (layer as written there, part): part is down, up, alpha, magnitude, or "" if unknown."""
-    for pattern in (MATRIX, ALPHA, MAGNITUDE):
+    """Split a file's key into (layer as written there, part): part is "" if unknown.
+
+    Parts: down, up, mid (LoCon's, between those), bias, alpha, magnitude (peft's DoRA), dora_scale (all other tools').
+    """
+    for pattern in (MATRIX, BIAS, ALPHA, MAGNITUDE):
         found = pattern.fullmatch(key)
         if found:
-            return found["layer"], PARTS.get(found["part"], "magnitude")
+            part = "magnitude" if found["part"].startswith("lora_magnitude") else found["part"]
+            return found["layer"], PARTS.get(part, part)
     return key, ""
 
 
@@ -160,9 +168,14 @@ def recognise(names: Iterable[str]) -> str:
     first = next(iter(names))
     if first.startswith(("lora_", "lycoris_")):
         return "kohya"
-    if "diffusion_model." in first:
-        return "comfyui"
-    return "diffsynth" if re.match(r"blocks\.\d", PREFIX.sub("", first, count=1)) else "diffusers"
+    if re.match(r"blocks\.\d", PREFIX.sub("", first, count=1)):
+        return "diffsynth"
+    return "comfyui" if "diffusion_model." in first else "diffusers"
+
+
+def name_method(keys: Iterable[str]) -> str:
+    """Name the method whose tensors a file holds where that is no LoRA, such as LoHa; "" where none is known."""
+    return next((title for pattern, title in METHODS.items() for key in keys if re.search(pattern, key)), "")
 
 
 def find_layers(names: Iterable[str], layers: Mapping[str, Layer]) -> dict[str, str]:

@@ -21,14 +21,14 @@ from course_lib.lora.adapters import (
     fill,
     find_name,
     inject,
-    list_modules,
     list_names,
     list_weights,
     read_layers,
     read_strengths,
 )
+from course_lib.lora.alphas import check_alpha, read_lora
 from course_lib.lora.conversion import require_alpha, write_lora
-from course_lib.lora.files import check_alpha, join_range, read_lora
+from course_lib.lora.files import join_range
 from course_lib.lora.matching import match_layers, read_base
 from course_lib.lora.names import list_layers
 from course_lib.messages import error, text
@@ -52,11 +52,13 @@ class LoraReport:
     dora: bool
     base: str
     trigger_word: str
+    notes: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         alpha = self.alpha if isinstance(self.alpha, str) else f"{self.alpha:g}"
         words = text("lora_loaded", name=self.name, format=self.format, matched=self.matched, held=self.held,
                      rank=self.rank, alpha=alpha, strength=f"{self.strength:g}")
+        words = "\n".join([words, *self.notes])
         if self.trigger_word:
             words += "\n" + text("lora_trigger", word=self.trigger_word)
         return words if self.base else words + "\n" + text("lora_base_untold")
@@ -128,7 +130,7 @@ def load_lora(unet: UNet2DConditionModel, path: str | Path, *, alpha: float | No
     apply_strengths(unet, strengths)
     dora = any(matrices.magnitude is not None for matrices in layers.values())
     return LoraReport(name, file.format, join_range(file.list_ranks()), join_range(file.list_alphas()), len(layers),
-                      file.held, strength, dora, read_base(file), file.header.get("trigger_word", ""))
+                      file.held, strength, dora, read_base(file), file.header.get("trigger_word", ""), file.notes)
 
 
 def set_strength(unet: UNet2DConditionModel, strength: float, name: str | None = None) -> None:
@@ -136,19 +138,6 @@ def set_strength(unet: UNet2DConditionModel, strength: float, name: str | None =
     check_range("strength", strength, -MOST_STRENGTH, MOST_STRENGTH)
     names = list_names(unet) if name is None and list_names(unet) else [find_name(unet, name)]
     apply_strengths(unet, {**read_strengths(unet), **dict.fromkeys(names, strength)})
-
-
-def merge_lora(unet: UNet2DConditionModel) -> list[str]:
-    """Add every LoRA at its strength to the UNet's own weights, for good, and return their names; LessonError if none.
-
-    The UNet then has no LoRA layers and runs as fast as the base; load the base again to be without them.
-    """
-    find_name(unet, next(iter(list_names(unet)), None))
-    names = list_names(unet)
-    for _, module in list_modules(unet):
-        module.merge()
-    unet.unload_lora()
-    return names
 
 
 def remove_lora(unet: UNet2DConditionModel, name: str | None = None) -> list[str]:

@@ -14,7 +14,7 @@ def describe_machine(found: hardware.Machine) -> list[str]:
     lines = [text("doctor_system", system=found.system, python=found.python, host=text(f"host_{found.host}")),
              text("doctor_cpu", cores=found.cores),
              text("doctor_ram", ram=found.ram / gib, free=found.ram_free / gib),
-             text("doctor_disk", free=found.disk_free / gib), *describe_quota(found), *describe_gpu(found.gpu)]
+             text("doctor_disk", free=found.disk_free / gib), *describe_quota(found), *describe_gpu(found)]
     lines += [text("doctor_package", package=package, version=version or text("doctor_missing"))
               for package, version in found.versions.items()]
     lines += [text("doctor_model", state=describe_tiny()), text("doctor_lessons")]
@@ -35,13 +35,17 @@ def describe_quota(found: hardware.Machine) -> list[str]:
     return [text("doctor_quota", left=found.quota_left / hardware.GIB, limit=hardware.QUOTAS[found.host] / 1e9)]
 
 
-def describe_gpu(gpu: hardware.Gpu | None) -> list[str]:
-    """Say which GPU there is, its free memory and whether it computes in bf16 by itself."""
+def describe_gpu(found: hardware.Machine) -> list[str]:
+    """Say which GPU there is, its free memory and whether it computes in bf16 by itself, or why it cannot be used."""
+    gpu = found.gpu
     if gpu is None:
         return [text("doctor_gpu", gpu=text("none"), vram=0)]
-    return [text("doctor_gpu", gpu=gpu.name, vram=gpu.vram / hardware.GIB),
-            text("doctor_gpu_more", free=gpu.vram_free / hardware.GIB, capability="{}.{}".format(*gpu.capability),
-                 bf16=text("yes" if gpu.bf16 else "no"))]
+    lines = [text("doctor_gpu", gpu=gpu.name, vram=gpu.vram / hardware.GIB)]
+    if not gpu.usable:
+        return lines + [text("doctor_gpu_unusable", words=words) for words in planning.explain_gpu(found)]
+    return [*lines, text("doctor_gpu_more", free=gpu.vram_free / hardware.GIB,
+                         capability=gpu.architecture or "{}.{}".format(*gpu.capability),
+                         bf16=text("yes" if gpu.bf16 else "no"))]
 
 
 def plan_full(found: hardware.Machine) -> tuple[bool, list[str]]:

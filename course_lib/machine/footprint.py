@@ -9,21 +9,22 @@ because its fast kernels want the channels last (cuDNN developer guide, "Tensor 
 
 import json
 import weakref
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from unittest import mock
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.pipelines.kolors import ChatGLMModel
 from diffusers.pipelines.kolors.text_encoder import ChatGLMConfig
-from torch.nn.functional import mse_loss
+from torch.nn import functional
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from course_lib.hub import repository
-from course_lib.machine.configs import CONFIGS
+from course_lib.machine.configs import CONFIGS, read_config
+from course_lib.messages import error
 
 FOOTPRINTS = Path(__file__).parent / "footprints.json"
 SIZES = (1024, 768, 512)  # px; what the full Kolors draws well
@@ -37,6 +38,17 @@ LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
 def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *masks, **options) -> torch.Tensor:
     """Take attention's memory as GPUs do, without the table of every token with every token."""
     return torch.ops.aten._scaled_dot_product_efficient_attention(query, key, value, None, True)[0]
+
+
+@contextmanager
+def as_gpus_attend() -> Iterator[None]:
+    """Let every attention within a `with` block be `attend`, that of a backward pass too."""
+    original = functional.scaled_dot_product_attention
+    functional.scaled_dot_product_attention = attend
+    try:
+        yield
+    finally:
+        functional.scaled_dot_product_attention = original
 
 
 class Ledger(TorchDispatchMode):
@@ -79,7 +91,7 @@ def count_bytes(tensor: torch.Tensor) -> int:
 def count_peak(model: torch.nn.Module, work) -> int:
     """Return the most bytes that tensors other than the model's weights take while `work()` runs."""
     ledger = Ledger(model)
-    with mock.patch("torch.nn.functional.scaled_dot_product_attention", attend), ledger:
+    with as_gpus_attend(), ledger:
         work()
     return ledger.peak
 
@@ -94,13 +106,17 @@ def build_part(part: str, config: dict, dtype: torch.dtype = torch.float32) -> t
 
 
 def read_configs(folder: Path) -> dict[str, dict]:
-    """Read the configs of UNet, VAE and text encoder of a model's folder."""
-    return {part: json.loads((folder / part / "config.json").read_text(encoding="utf-8")) for part in CONFIGS}
+    """Read the configs of UNet, VAE and text encoder of a model's folder; LessonError for those that are none."""
+    return {part: read_config(folder, part) for part in CONFIGS}
 
 
 def measure_folder(folder: Path) -> dict:
-    """Count the model in a folder, in diffusers' layout or the original one."""
-    return measure(read_configs(folder))
+    """Count the model in a folder, in diffusers' layout or the original one; LessonError for one of another make."""
+    configs = read_configs(folder)
+    try:
+        return measure(configs)
+    except Exception as cause:  # numbers that do not fit together raise whatever the first layer that fails raises
+        raise error("weights_broken", folder=folder, part="config.json", cause=str(cause)[:300]) from cause
 
 
 def measure(configs: dict[str, dict]) -> dict:
@@ -184,7 +200,7 @@ def count_training(config: dict, dtype: torch.dtype, side: int, checkpointing: b
 
     def step() -> None:
         noise = denoise(unet, side, batch=1)
-        torch.autograd.backward(mse_loss(noise.float(), torch.empty_like(noise, dtype=torch.float32)))
+        torch.autograd.backward(functional.mse_loss(noise.float(), torch.empty_like(noise, dtype=torch.float32)))
 
     return count_peak(unet, step), sum(weight.numel() for weight in trained)
 

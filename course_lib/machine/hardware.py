@@ -3,17 +3,26 @@
 import ctypes
 import os
 import platform
-import shutil
+import re
+import sys
+import warnings
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from types import ModuleType
 
 import psutil
+
+from course_lib.files import COURSE, free_bytes
 
 GIB = 2**30
 PACKAGES = ("torch", "diffusers", "transformers", "peft", "modelscope", "ipywidgets", "jupyterlab", "pillow")
 TINY_RAM = 2 * GIB  # bytes; a picture and its judging peak at 0.45 GiB; JupyterLab and a browser come on top
 NATIVE_BF16 = (8, 0)  # compute capability; older GPUs only imitate bfloat16, slowly
+AMD_BF16 = ("gfx908", "gfx90a", "gfx94", "gfx95", "gfx11", "gfx12")  # with instructions for it (AMD's ISA guides)
+TROUBLES = ("driver", "too_old", "too_new", "no_gpu_torch")  # why a GPU is not usable; too new: newer than torch
+SAID = 300  # letters of what a driver said
+BUILT_FOR = re.compile(r"(sm|compute)_(\d+)(\d)([af]?)")
 # Bytes that a host lets one account keep where the work folder lies, which no system call tells. ModelScope's notebook
 # documentation, as of 2025; it changes, so it is an upper bound beside what the disk itself says.
 QUOTAS = {"modelscope": 100 * 10**9}
@@ -21,17 +30,26 @@ QUOTAS = {"modelscope": 100 * 10**9}
 
 @dataclass(frozen=True)
 class Gpu:
-    """The first CUDA GPU: total and free memory in bytes, compute capability, and whether this torch runs on it."""
+    """The first GPU: total and free memory in bytes, compute capability, and whether this torch runs on it.
+
+    `architecture` is AMD's name of it. Of one that is not usable `trouble` says why (TROUBLES), and `said` is what the
+    driver said, or what torch was built for.
+    """
 
     name: str
     vram: int
     vram_free: int
     capability: tuple[int, int]
     usable: bool = True
+    architecture: str = ""
+    trouble: str = ""
+    said: str = ""
 
     @property
     def bf16(self) -> bool:
         """Say whether the GPU computes in bfloat16 by itself."""
+        if self.architecture:
+            return self.architecture.startswith(AMD_BF16)
         return self.capability >= NATIVE_BF16
 
 
@@ -54,15 +72,24 @@ class Machine:
 def look(folder: Path | None = None, *, quota: bool = False) -> Machine:
     """Look at this machine; `folder` is where the disk is measured, the working folder if None.
 
-    `quota` measures the quota too, by adding up every file of the disk, which can take seconds.
+    `quota` measures the quota too, by adding up every file of the disk, which can take seconds. What a driver raises is
+    no error here: it is told in `gpu`.
     """
-    folder = folder or Path.cwd()
+    folder = folder or find_working_folder()
     memory = psutil.virtual_memory()
     host = name_host()
     return Machine(system=platform.system(), python=platform.python_version(), host=host, cores=count_cores(),
-                   ram=memory.total, ram_free=memory.available, disk_free=shutil.disk_usage(folder).free,
+                   ram=memory.total, ram_free=memory.available, disk_free=free_bytes(folder),
                    quota_left=measure_quota(folder, QUOTAS.get(host) if quota else None), gpu=find_gpu(),
                    versions={package: find_version(package) for package in PACKAGES})
+
+
+def find_working_folder() -> Path:
+    """Return the working folder; where someone has deleted it, the course's."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return COURSE
 
 
 def count_cores() -> int:
@@ -111,16 +138,28 @@ def count_used(folder: Path) -> int:
 
 
 def find_gpu() -> Gpu | None:
-    """Return the first CUDA GPU, or None; its free memory is what no program uses at this moment."""
-    if not may_have_gpu(find_version("torch")):
+    """Return the first GPU, or None where none is seen; its free memory is what no program uses at this moment."""
+    version = find_version("torch")
+    if version is None:
         return None
-    import torch  # here, because it may be missing, and takes seconds
+    if "torch" not in sys.modules and not may_have_gpu(version):  # one that is loaded already is asked
+        return make_unusable("no_gpu_torch", version, "NVIDIA") if has_driver() else None
+    try:
+        with warnings.catch_warnings(record=True) as told:  # a driver that is too old is told as a warning
+            warnings.simplefilter("always")
+            import torch  # here, because it takes seconds
 
-    if not torch.cuda.is_available():
-        return None
-    free, total = torch.cuda.mem_get_info(0)
-    capability = torch.cuda.get_device_capability(0)
-    return Gpu(torch.cuda.get_device_name(0), total, free, capability, runs_on(capability, torch.cuda.get_arch_list()))
+            available = torch.cuda.is_available()
+    except Exception as cause:  # torch's own libraries, or the driver's, raise what they like
+        return make_unusable("driver", cause)
+    if available:
+        return ask_gpu(torch)
+    about = [str(each.message) for each in told if re.search("cuda|nvidia|hip|rocm", str(each.message), re.IGNORECASE)]
+    if about:
+        return make_unusable("driver", about[0])
+    if not (torch.version.cuda or torch.version.hip) and has_driver():
+        return make_unusable("no_gpu_torch", version, "NVIDIA")
+    return None
 
 
 def may_have_gpu(torch: str | None) -> bool:
@@ -139,10 +178,63 @@ def has_driver() -> bool:
     return True
 
 
-def runs_on(capability: tuple[int, int], architectures: list[str]) -> bool:
-    """Say whether a torch built for `architectures` ("sm_75", ...) has code for a GPU; a P100 (6, 0) can be too old."""
-    oldest = min((int(name.split("_")[1].rstrip("af")) for name in architectures), default=0)
-    return capability[0] * 10 + capability[1] >= oldest
+def ask_gpu(torch: ModuleType) -> Gpu:
+    """Ask the first GPU for what there is to know of it; one whose driver fails at a question is not usable."""
+    name, capability = "?", (0, 0)
+    try:
+        name, capability = torch.cuda.get_device_name(0), torch.cuda.get_device_capability(0)
+        free, total = torch.cuda.mem_get_info(0)
+        built = torch.cuda.get_arch_list()
+    except Exception as cause:  # busy, lost, another program's alone, without its management library, ...
+        return make_unusable("driver", cause, name, capability)
+    architecture = read_architecture(torch, capability) if any(one.startswith("gfx") for one in built) else ""
+    if runs_on(capability, built, architecture):
+        return Gpu(name, total, free, capability, architecture=architecture)
+    numbers = [(int(major), int(minor)) for _, major, minor, _ in BUILT_FOR.findall(" ".join(built))]
+    trouble = "too_new" if architecture or capability > max(numbers, default=(0, 0)) else "too_old"
+    return Gpu(name, total, free, capability, False, architecture, trouble, " ".join(built))
+
+
+def make_unusable(trouble: str, said: object, name: str = "?", capability: tuple[int, int] = (0, 0)) -> Gpu:
+    """Return a GPU that cannot be used, with the first line of what was said."""
+    words = str(said).strip().splitlines() or [type(said).__name__]
+    return Gpu(name, 0, 0, capability, False, "", trouble, words[0][:SAID])
+
+
+def read_architecture(torch: ModuleType, capability: tuple[int, int]) -> str:
+    """Return AMD's name of the first GPU, such as gfx90a; as much of it as its capability tells where it has none."""
+    try:
+        return torch.cuda.get_device_properties(0).gcnArchName.split(":")[0]  # ":sramecc+" and the like are switches
+    except Exception:  # an older torch, or a driver
+        return f"gfx{capability[0]}{capability[1]:x}"
+
+
+def runs_on(capability: tuple[int, int], built: list[str], architecture: str = "") -> bool:
+    """Say whether a torch built for some GPUs ("sm_75", "compute_90", "gfx1100") has code for a GPU.
+
+    Machine code (sm) runs on its own major number from its minor one on, with an "a" only on that very GPU; what
+    "compute" names (PTX) is compiled by the driver for every later GPU (CUDA C++ Programming Guide, "Compute
+    Capabilities"). AMD's code runs on the GPU that it names, or on those of a generic name such as gfx11-generic.
+    """
+    return not built or any(has_code(one, capability, architecture) for one in built)
+
+
+def has_code(built: str, capability: tuple[int, int], architecture: str) -> bool:
+    """Say whether one of the GPUs that a torch was built for has the code of this one."""
+    if architecture:
+        family = built.split(":")[0]
+        if family.endswith("-generic"):
+            return architecture.startswith(family.removesuffix("-generic").replace("-", ""))
+        return family == architecture or len(architecture) < len(family) and family.startswith(architecture)
+    found = BUILT_FOR.fullmatch(built)
+    if found is None:
+        return False
+    kind, exact, number = found[1], found[4] == "a", (int(found[2]), int(found[3]))
+    if exact:
+        return number == capability
+    if kind == "sm" or found[4]:
+        return number[0] == capability[0] and number[1] <= capability[1]
+    return number <= capability
 
 
 def find_version(package: str) -> str | None:

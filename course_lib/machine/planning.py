@@ -4,9 +4,6 @@ All of it is arithmetic on footprints.json, which `footprint` counts from the mo
 """
 
 import json
-import statistics
-import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -193,13 +190,22 @@ def refuse(task: str, model: str, smallest: Plan, found: Machine) -> LessonError
     """Build the LessonError for a task that does not fit: what the smallest plan needs, what is there, what to do."""
     gpu = found.gpu
     values = {"task": text(f"task_{task}"), "model": model, "next_step": text(f"plan_next_{found.host}")}
-    if smallest.placement != "cpu" and gpu is not None and not gpu.usable:
-        return error("plan_gpu_old", gpu=gpu.name, **values)
+    if smallest.device != "cpu" and gpu is not None and not gpu.usable:
+        why, next_step = explain_gpu(found)
+        return error("plan_gpu_unusable", why=why, **{**values, "next_step": next_step})
     vram, free = smallest.peak_vram * TAKE, gpu.vram_free if gpu else 0
     if vram > free:
         name = gpu.name if gpu else text("none")
         return error("plan_no_vram", needed=vram / GIB, free=free / GIB, gpu=name, **values)
     return error("plan_no_ram", needed=smallest.peak_ram / GIB, free=found.ram_free / GIB, **values)
+
+
+def explain_gpu(found: Machine) -> tuple[str, str]:
+    """Say why a machine's GPU cannot be used, in the driver's words where it has some, and what to do about it."""
+    gpu, trouble = found.gpu, found.gpu.trouble or "too_old"
+    about = {"gpu": gpu.name, "said": gpu.said, "torch": found.versions.get("torch"),
+             "capability": gpu.architecture or "{}.{}".format(*gpu.capability)}
+    return text(f"gpu_why_{trouble}", **about), text(f"gpu_next_{trouble}", other=text(f"plan_next_{found.host}"))
 
 
 def describe(one: Plan) -> list[str]:
@@ -254,29 +260,3 @@ def tabulate(model: str = "kolors") -> list[str]:
                 said = [problem.why]
             lines.append(text("plan_row", machine=name, task=text(f"task_{task}"), plan=" ".join(said)))
     return lines
-
-
-class StepClock:
-    """Measure the seconds of one sampling step: `pipe(..., callback_on_step_end=clock)`, then `clock.seconds`."""
-
-    def __init__(self, steps: int = 3, say: Callable[[str], None] | None = None) -> None:
-        self.steps, self.say, self.times = steps, say, []
-
-    def __call__(self, pipe, step: int, timestep, values: dict) -> dict:
-        """Note the end of a step; after the first steps tell `say` how long the rest takes."""
-        if len(self.times) <= self.steps:
-            if pipe.unet.device.type == "cuda":
-                import torch  # here, because `plan` itself needs no torch
-
-                torch.cuda.synchronize()  # the GPU works on while Python already asks for the next step
-            self.times.append(time.perf_counter())
-            if self.say and len(self.times) == self.steps + 1:
-                left = pipe.num_timesteps - step - 1
-                self.say(text("step_seconds", seconds=self.seconds, left=left, rest=left * self.seconds))
-        return values
-
-    @property
-    def seconds(self) -> float | None:
-        """Return the median seconds of the measured steps without the first, which also sets things up; None before."""
-        between = [after - before for before, after in zip(self.times, self.times[1:])]
-        return statistics.median(between) if between else None

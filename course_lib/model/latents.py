@@ -63,10 +63,14 @@ def to_images(pipe: KolorsPipeline, latents: Tensor) -> list[Image.Image]:
     return pipe.image_processor.postprocess(pipe.vae.decode(latents, return_dict=False)[0].float())
 
 
+def grid_of(pipe: KolorsPipeline) -> int:
+    """Return the pixels that become one place at the UNet's lowest level: it halves as often as it has levels."""
+    return pipe.vae_scale_factor * 2 ** (len(pipe.unet.config.block_out_channels) - 1)
+
+
 def check_size(pipe: KolorsPipeline, width: int, height: int) -> None:
     """Answer a size in pixels that the VAE or the UNet cannot take with a LessonError."""
-    factor = pipe.vae_scale_factor
-    low = factor * 2 ** (len(pipe.unet.config.block_out_channels) - 1)  # the UNet halves as often as it has levels
+    factor, low = pipe.vae_scale_factor, grid_of(pipe)
     high = MOST_TIMES * pipe.default_sample_size * factor
     for side in (width, height):
         if isinstance(side, bool) or not isinstance(side, Integral) or side % factor or not low <= side <= high:

@@ -14,6 +14,7 @@ from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from course_lib.hub import fetching, repository
+from course_lib.machine.configs import FILES, read_config
 from course_lib.machine.planning import Plan
 from course_lib.machine.planning import plan as make_plan
 from course_lib.model.parts import choose_files, find_tokenizer, load_encoder, open_vae, reading
@@ -46,6 +47,8 @@ def open_folder(folder: Path, plan: Plan) -> KolorsPipeline:
     for logging in (diffusers_logging, transformers_logging):
         logging.disable_progress_bar()  # a bar that ends within a second tells nothing
     dtype = getattr(torch, plan.dtype)
+    for part in FILES:
+        read_config(folder, part)  # before anything is built as it says
     with reading(folder, "unet"):
         unet = UNet2DConditionModel.from_pretrained(folder / "unet", **choose_files(folder / "unet", dtype))
     set_threads(unet)

@@ -9,15 +9,15 @@ import torch
 from accelerate import cpu_offload
 from diffusers import AutoencoderKL
 from diffusers.pipelines.kolors import ChatGLMModel
-from safetensors import SafetensorError
 from transformers import BitsAndBytesConfig
 
+from course_lib.files import refuse_pointer
 from course_lib.machine import hardware
 from course_lib.machine.footprint import set_tiles
 from course_lib.machine.planning import Plan
-from course_lib.messages import error
-
-UNREADABLE = (OSError, ValueError, KeyError, RuntimeError, SafetensorError, EOFError)
+from course_lib.messages import LessonError, error
+from course_lib.model.fingerprints import note_loaded
+from course_lib.model.pickles import check_pickle
 
 
 class Float32Vae(AutoencoderKL):
@@ -55,11 +55,14 @@ def load_encoder(folder: Path, plan: Plan) -> ChatGLMModel:
             "load_in_4bit": True, "bnb_4bit_quant_type": "nf4", "bnb_4bit_compute_dtype": dtype}
         options |= {"quantization_config": BitsAndBytesConfig(**bits), "device_map": {"": plan.device}}
     with reading(folder, "text_encoder"):
+        for file in (folder / "text_encoder").glob("*.bin"):
+            check_pickle(file)
         encoder = ChatGLMModel.from_pretrained(folder / "text_encoder", **options)
     if plan.encoder == "stream":
         cpu_offload(encoder, execution_device=torch.device(plan.device))
     elif plan.encoder == "whole":
         encoder.to(plan.device)
+        note_loaded(encoder)
     return encoder.eval()
 
 
@@ -83,9 +86,15 @@ def reading(folder: Path, part: str) -> Iterator[None]:
     """Turn what goes wrong while a part is opened into a LessonError."""
     try:
         yield
+    except LessonError:
+        raise
+    except (torch.OutOfMemoryError, MemoryError) as cause:
+        raise error("weights_no_memory", part=part, cause=first_line(cause)) from cause
     except pickle.UnpicklingError as cause:
         raise error("weights_unsafe", folder=folder / part, cause=first_line(cause)) from cause
-    except UNREADABLE as cause:
+    except Exception as cause:  # a broken config raises whatever the first line that meets it raises
+        for file in sorted((folder / part).glob("*")):
+            refuse_pointer(file)
         raise error("weights_broken", folder=folder, part=part, cause=first_line(cause)) from cause
 
 

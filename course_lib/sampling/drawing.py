@@ -7,6 +7,7 @@ scaling_factor); an empty one is zero.
 import math
 import time
 from collections.abc import Sequence
+from functools import partial
 from itertools import groupby
 from numbers import Integral
 
@@ -17,14 +18,15 @@ from torch import Tensor
 
 from course_lib.checks import check_range, check_text
 from course_lib.messages import error, text
+from course_lib.model.alone import one_at_a_time
 from course_lib.model.latents import check_latent, empty_latent, place_of, to_images
 from course_lib.model.text import LENGTH, Encoded, encode_text
 from course_lib.pictures import wording
 from course_lib.pictures.picture import Picture, shorten
-from course_lib.sampling.guidance import build_denoiser, build_guided
+from course_lib.sampling.guidance import build_both, build_denoiser, build_guided
 from course_lib.sampling.metadata import write_chunks
-from course_lib.sampling.noise import start_noise, step_noise
-from course_lib.sampling.samplers import SAMPLERS, check_names
+from course_lib.sampling.noise import start_noise, step_noise, tell_noise
+from course_lib.sampling.samplers import CFG_PP, SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_settings
 from course_lib.sampling.sigmas import make_sigmas, model_sigmas
 from course_lib.sampling.step import Callback
@@ -33,6 +35,7 @@ MOST_PLACES = 2**15  # latent places in one batch: 128 pictures of Tiny Kolors, 
 ALONE = frozenset({"dpm_adaptive"})  # chooses its steps by the whole batch, so each picture has to be one
 
 
+@one_at_a_time
 def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequence[SamplerSettings], *,
              negative_prompt: str = "", latent: Tensor | None = None,
              callback: Callback | None = None) -> Picture | list[Picture]:
@@ -58,7 +61,7 @@ def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequ
         images = to_images(pipe, sample(pipe, texts, batch, latent, callback))
         seconds = (time.perf_counter() - started) / len(rows)
         for row, one, image in zip(rows, batch, images):
-            caption = "\n".join([describe(prompt, one, image), *notes])
+            caption = "\n".join([describe(prompt, one, image), *notes, *tell_noise(one.sampler_name)])
             chunks = write_chunks(one, prompt, negative_prompt, *image.size)
             pictures[row] = Picture(image, caption, seconds, one, prompt, negative_prompt, chunks)
     return pictures if several else pictures[0]
@@ -97,12 +100,16 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
     full = sigmas[0] > model[-1] or math.isclose(sigmas[0], model[-1], rel_tol=1e-5)
     noise = start_noise(seeds, shape) if noise is None else noise
     x = latent + ((1 + sigmas[0] ** 2).sqrt() if full else sigmas[0]) * noise.to(latent.device)
-    added = step_noise(batch[0].sampler_name, seeds, shape, float(model[-1]))
-    return SAMPLERS[batch[0].sampler_name](
-        build_denoiser(pipe, texts, [float(one.cfg) for one in batch], model, size), x, sigmas,
-        noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device), callback=callback)
+    name, cfgs = batch[0].sampler_name, [float(one.cfg) for one in batch]
+    added = step_noise(name, seeds, shape, sigmas, float(model[-1]))
+    build = build_denoiser
+    if name in CFG_PP:  # as in ComfyUI, where one of them alone takes the guided picture for the unguided at cfg 1
+        build = partial(build_both, always=name != "cfgpp_ud10_ab")
+    return SAMPLERS[name](build(pipe, texts, cfgs, model, size), x, sigmas, callback=callback,
+                          noise=lambda sigma, sigma_next: added(sigma, sigma_next).to(x.device))
 
 
+@one_at_a_time
 @torch.inference_mode()
 def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[int], steps: int = 25, cfg: float = 5.0,
                negative_prompt: str = "") -> list[Image.Image]:
@@ -138,10 +145,14 @@ def describe(prompt: str, settings: SamplerSettings, image: Image.Image) -> str:
                 scheduler=settings.scheduler, denoise=settings.denoise)
 
 
+@one_at_a_time
 def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, cfg: float = 5.0,
-         negative_prompt: str = "") -> Picture:
-    """Draw one picture, always the same for one prompt, seed, steps and cfg; LessonError for what cannot be drawn."""
-    check_prompt(prompt)
+         negative_prompt: str = "", taught: str = "") -> Picture:
+    """Draw one picture, always the same for one prompt, seed, steps and cfg; LessonError for what cannot be drawn.
+
+    `taught` is the trigger word of a LoRA that is loaded: a prompt with it may name what the model itself never learnt.
+    """
+    check_prompt(prompt, taught)
     check_range("seed", seed, 0, MOST_SEED, kind=Integral)
     check_range("steps", steps, 1, pipe.scheduler.config.num_train_timesteps, kind=Integral)
     check_range("cfg", cfg, 0, 100)
@@ -153,8 +164,14 @@ def draw(pipe: KolorsPipeline, prompt: str, *, seed: int = 0, steps: int = 25, c
     return Picture(image, caption, time.perf_counter() - started)
 
 
-def check_prompt(prompt: str) -> None:
-    """Answer a prompt that Tiny Kolors cannot draw with a LessonError, and print which words it does not know."""
+def check_prompt(prompt: str, taught: str = "") -> None:
+    """Answer a prompt that Tiny Kolors cannot draw with a LessonError, and print which words it does not know.
+
+    One that holds a LoRA's trigger word (`taught`) is left to the LoRA.
+    """
+    check_text("prompt", prompt)
+    if taught and taught in prompt:
+        return
     unknown = find_unknown_words(prompt)
     if unknown:
         print(text("words_unknown", words=shorten(text("list_comma").join(unknown))))

@@ -19,22 +19,33 @@ def build_denoiser(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequenc
 
     Both texts go through the UNet in one batch; a picture with cfg 1 needs only the first. size: (height, width) in px.
     """
+    see_both = build_both(pipe, texts, cfgs, model, size)
+    return lambda x, sigma: see_both(x, sigma)[0]
+
+
+def build_both(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequence[float], model: Tensor,
+               size: tuple[int, int], *, always: bool = False) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """Return see(x, sigma) -> x0 as `build_denoiser`'s, and x0 by texts[1] alone, which the CFG++ samplers need.
+
+    A picture with cfg 1 takes the one for the other, unless they are `always` two.
+    """
     device = place_of(pipe.unet)[0]
-    guided = [row for row, cfg in enumerate(cfgs) if not math.isclose(cfg, 1.0)]
+    guided = [row for row, cfg in enumerate(cfgs) if always or not math.isclose(cfg, 1.0)]
     rows = torch.tensor(guided, dtype=torch.long, device=device)
     factors = torch.tensor([cfgs[row] for row in guided], device=device).view(-1, 1, 1, 1)
     see_noise = build_predictor(pipe, [texts[0]] * len(cfgs) + [texts[1]] * len(guided), size)
 
-    def denoise(x: Tensor, sigma: Tensor) -> Tensor:
+    def see(x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         scaled = x / (1 + sigma ** 2).sqrt()
         noise = see_noise(torch.cat([scaled, scaled[rows]]), to_timestep(sigma, model))
         x0 = x - sigma * noise[:len(x)]
+        unguided = x0.clone()
         if guided:
-            x0_negative = x[rows] - sigma * noise[len(x):]
-            x0[rows] = x0_negative + factors * (x0[rows] - x0_negative)
-        return x0
+            unguided[rows] = x[rows] - sigma * noise[len(x):]
+            x0[rows] = unguided[rows] + factors * (x0[rows] - unguided[rows])
+        return x0, unguided
 
-    return denoise
+    return see
 
 
 def build_predictor(pipe: KolorsPipeline, texts: Sequence[Encoded],

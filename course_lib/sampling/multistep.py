@@ -1,6 +1,6 @@
 """Solvers of the probability-flow ODE that remember earlier steps: more precise at one look through the model a step.
 
-The signature that all samplers share is told in sampler_step.py. No noise is added: `noise` is not used here.
+The signature that all samplers share is told in step.py. No noise is added: `noise` is not used here.
 """
 
 import math
@@ -121,6 +121,15 @@ def dpmpp_2m(denoise, x, sigmas, *, noise=None, callback=None):
     return x
 
 
+def res_step(x, denoised, before, h, h_before):
+    """Go a step h in -log sigma towards denoised, the last one seen h_before earlier (Zhang 2023, RES, equation 16)."""
+    c2 = -h_before / h
+    phi_1 = torch.expm1(-h) / -h
+    phi_2 = (phi_1 - 1) / -h
+    b_1, b_2 = phi_1 - phi_2 / c2, phi_2 / c2
+    return (-h).exp() * x + h * (b_1 * denoised + b_2 * before)
+
+
 def res_multistep(denoise, x, sigmas, *, noise=None, callback=None):
     """Weigh the last two denoised by an exponential integrator's phi functions (Zhang 2023, RES, arXiv 2308.02157)."""
     before = None
@@ -129,12 +138,7 @@ def res_multistep(denoise, x, sigmas, *, noise=None, callback=None):
         if before is None or sigmas[i + 1] == 0:
             x = exponential_step(x, denoised, sigmas[i], sigmas[i + 1])
         else:
-            h = log_step(sigmas[i], sigmas[i + 1])
-            c2 = -log_step(sigmas[i - 1], sigmas[i]) / h
-            phi_1 = torch.expm1(-h) / -h
-            phi_2 = (phi_1 - 1) / -h
-            b_1, b_2 = phi_1 - phi_2 / c2, phi_2 / c2
-            x = (-h).exp() * x + h * (b_1 * denoised + b_2 * before)
+            x = res_step(x, denoised, before, log_step(sigmas[i], sigmas[i + 1]), log_step(sigmas[i - 1], sigmas[i]))
         before = denoised
     return x
 

@@ -1,6 +1,6 @@
 """Solvers of the probability-flow ODE dx/dsigma = (x - denoised) / sigma that look at one step at a time.
 
-The signature that all samplers share is told in sampler_step.py. No noise is added: `noise` is not used here.
+The signature that all samplers share is told in step.py. No noise is added: `noise` is not used here.
 """
 
 import math

@@ -1,29 +1,36 @@
 """ComfyUI's samplers and schedulers by their names there: `SAMPLERS`, `SCHEDULERS`, and what concerns all of them."""
 
 import difflib
+import inspect
 from collections.abc import Callable
 
 from torch import Tensor
 
-from course_lib.messages import error
-from course_lib.sampling import multistep, one_step, stochastic
+from course_lib.messages import error, text
+from course_lib.sampling import cfg_pp, exponential_stages, multistep, one_step, stochastic, stochastic_adams
 from course_lib.sampling.sigmas import SCHEDULERS
 from course_lib.sampling.step import Denoise
 
-SAMPLERS: dict[str, Callable[..., Tensor]] = {
+SAMPLERS: dict[str, Callable[..., Tensor]] = {  # in the order of ComfyUI's menu
     "euler": one_step.euler,
+    "euler_cfg_pp": cfg_pp.euler_cfg_pp,
     "euler_ancestral": stochastic.euler_ancestral,
+    "euler_ancestral_cfg_pp": cfg_pp.euler_ancestral_cfg_pp,
     "heun": one_step.heun,
     "heunpp2": one_step.heunpp2,
+    "exp_heun_2_x0": exponential_stages.exp_heun_2_x0,
+    "exp_heun_2_x0_sde": exponential_stages.exp_heun_2_x0_sde,
     "dpm_2": one_step.dpm_2,
     "dpm_2_ancestral": stochastic.dpm_2_ancestral,
     "lms": multistep.lms,
     "dpm_fast": one_step.dpm_fast,
     "dpm_adaptive": one_step.dpm_adaptive,
     "dpmpp_2s_ancestral": stochastic.dpmpp_2s_ancestral,
+    "dpmpp_2s_ancestral_cfg_pp": cfg_pp.dpmpp_2s_ancestral_cfg_pp,
     "dpmpp_sde": stochastic.dpmpp_sde,
     "dpmpp_sde_gpu": stochastic.dpmpp_sde,  # ComfyUI's _gpu names draw the noise on the GPU; the maths is the same
     "dpmpp_2m": multistep.dpmpp_2m,
+    "dpmpp_2m_cfg_pp": cfg_pp.dpmpp_2m_cfg_pp,
     "dpmpp_2m_sde": stochastic.dpmpp_2m_sde,
     "dpmpp_2m_sde_gpu": stochastic.dpmpp_2m_sde,
     "dpmpp_2m_sde_heun": stochastic.dpmpp_2m_sde_heun,
@@ -35,30 +42,36 @@ SAMPLERS: dict[str, Callable[..., Tensor]] = {
     "ipndm": multistep.ipndm,
     "ipndm_v": multistep.ipndm_v,
     "deis": multistep.deis,
+    "cfgpp_ud10_ab": cfg_pp.cfgpp_ud10_ab,
     "res_multistep": multistep.res_multistep,
+    "res_multistep_cfg_pp": cfg_pp.res_multistep_cfg_pp,
+    "res_multistep_ancestral": stochastic.res_multistep_ancestral,
+    "res_multistep_ancestral_cfg_pp": cfg_pp.res_multistep_ancestral_cfg_pp,
     "gradient_estimation": multistep.gradient_estimation,
+    "gradient_estimation_cfg_pp": cfg_pp.gradient_estimation_cfg_pp,
     "er_sde": stochastic.er_sde,
+    "seeds_2": exponential_stages.seeds_2,
+    "seeds_3": exponential_stages.seeds_3,
+    "sa_solver": stochastic_adams.sa_solver,
+    "sa_solver_pece": stochastic_adams.sa_solver_pece,
     "ddim": one_step.euler,
     "uni_pc": multistep.uni_pc,
     "uni_pc_bh2": multistep.uni_pc_bh2,
 }
-STOCHASTIC = frozenset(name for name, sampler in SAMPLERS.items() if sampler.__module__ == stochastic.__name__)
-# Names of ComfyUI that the course lacks, each with the nearest one here.
-NEAREST = {
-    "euler_cfg_pp": "euler", "euler_ancestral_cfg_pp": "euler_ancestral", "dpmpp_2m_cfg_pp": "dpmpp_2m",
-    "dpmpp_2s_ancestral_cfg_pp": "dpmpp_2s_ancestral", "gradient_estimation_cfg_pp": "gradient_estimation",
-    "res_multistep_cfg_pp": "res_multistep", "res_multistep_ancestral": "res_multistep",
-    "res_multistep_ancestral_cfg_pp": "res_multistep", "seeds_2": "dpmpp_sde", "seeds_3": "dpmpp_sde",
-    "sa_solver": "dpmpp_3m_sde", "sa_solver_pece": "dpmpp_3m_sde",
+# Those that cannot do without noise, and those whose denoise tells the unguided picture as well.
+STOCHASTIC = frozenset(name for name, sampler in SAMPLERS.items()
+                       if inspect.signature(sampler).parameters["noise"].default is inspect.Parameter.empty)
+CFG_PP = frozenset(name for name, sampler in SAMPLERS.items() if sampler.__module__ == cfg_pp.__name__)
+LOOKS = {  # through the model in each step but the last, which takes one; others look once
+    "heun": 2, "dpm_2": 2, "dpm_2_ancestral": 2, "dpmpp_2s_ancestral": 2, "dpmpp_2s_ancestral_cfg_pp": 2,
+    "dpmpp_sde": 2, "dpmpp_sde_gpu": 2, "exp_heun_2_x0": 2, "exp_heun_2_x0_sde": 2, "seeds_2": 2, "seeds_3": 3,
+    "sa_solver_pece": 2,
 }
-LOOKS_TWICE = frozenset({"heun", "dpm_2", "dpm_2_ancestral", "dpmpp_2s_ancestral", "dpmpp_sde", "dpmpp_sde_gpu"})
 ADAPTIVE_LOOKS = 40  # dpm_adaptive on Tiny Kolors, whatever the steps: 27 with cfg 1, 39 with cfg 5
 
 
 def check_names(sampler_name: object, scheduler: object) -> None:
     """Answer a sampler or scheduler that the course lacks with a LessonError that names the nearest one it has."""
-    if isinstance(sampler_name, str) and sampler_name in NEAREST:
-        raise error("sampler_lacking", name=sampler_name, nearest=NEAREST[sampler_name])
     for setting, name, known in (("sampler_name", sampler_name, SAMPLERS), ("scheduler", scheduler, SCHEDULERS)):
         if not isinstance(name, str) or name not in known:
             nearest = difflib.get_close_matches(str(name).lower(), known, n=1, cutoff=0)[0]
@@ -71,7 +84,13 @@ def count_looks(sampler_name: str, steps: int) -> int:
         return ADAPTIVE_LOOKS
     if sampler_name == "heunpp2":
         return max(3 * steps - 3, min(steps, 1))
-    return max(2 * steps - 1, 0) if sampler_name in LOOKS_TWICE else steps
+    return LOOKS.get(sampler_name, 1) * (steps - 1) + 1 if steps else 0
+
+
+def explain_sampler(sampler_name: str) -> str:
+    """Return what a sampler does, in a sentence or two for a learner, in the language of the course."""
+    return text(f"about_{sampler_name.removesuffix('_gpu')}") + (
+        text("about_gpu") if sampler_name.endswith("_gpu") else "")
 
 
 def gaussian_denoiser(mean: float, std: float) -> Denoise:

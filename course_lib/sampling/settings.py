@@ -16,7 +16,8 @@ RANDOM_SEEDS = 2**50  # ComfyUI's page draws below this: a browser holds whole n
 class SamplerSettings:
     """What a KSampler node is set to: seed 0 to 2**64 - 1, steps, cfg 0 to 100, denoise 0 or 0.01 to 1, two names.
 
-    control_after_generate says what becomes of the seed after a picture (`next_seed`); it changes no picture.
+    control_after_generate says what becomes of the seed after a picture (`next_seed`); it changes no picture. Settings
+    that were read from a picture's file hold None where the file does not tell (`sampling.found`).
     """
 
     seed: int = 0

@@ -1,11 +1,12 @@
 """Samplers that add fresh noise in each step: solvers of the reverse-time SDE, and ancestral sampling.
 
-The signature that all samplers share is told in sampler_step.py. eta says how much of a step is renewed by noise, 0 for
+The signature that all samplers share is told in step.py. eta says how much of a step is renewed by noise, 0 for
 nothing; s_noise scales that noise.
 """
 
 import torch
 
+from course_lib.sampling.multistep import res_step
 from course_lib.sampling.step import ancestral_step, exponential_step, log_step, predict, to_derivative
 
 
@@ -70,13 +71,30 @@ def dpmpp_2s_ancestral(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_n
     return x
 
 
+def res_multistep_ancestral(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_noise=1.0):
+    """Do as `res_multistep`, but go down too far and add noise up to the next sigma (Zhang 2023, arXiv 2308.02157)."""
+    before = down_before = None
+    for i in range(len(sigmas) - 1):
+        denoised = predict(denoise, x, sigmas, i, callback)
+        down, up = ancestral_step(sigmas[i], sigmas[i + 1], eta)
+        if before is None or down == 0:
+            x = exponential_step(x, denoised, sigmas[i], down)
+        else:
+            x = res_step(x, denoised, before, log_step(sigmas[i], down), log_step(sigmas[i - 1], down_before))
+        if sigmas[i + 1] > 0:
+            x = x + s_noise * up * noise(sigmas[i], sigmas[i + 1])
+        before, down_before = denoised, down
+    return x
+
+
 def dpmpp_sde(denoise, x, sigmas, *, noise, callback=None, eta=1.0, s_noise=1.0, r=1 / 2):
     """Look again a share r of the way in log sigma, noise added there and at the end (DPM-Solver++(2S) for the SDE)."""
     for i in range(len(sigmas) - 1):
         denoised = predict(denoise, x, sigmas, i, callback)
         if sigmas[i + 1] == 0:
             return denoised
-        middle = sigmas[i] * (sigmas[i + 1] / sigmas[i]) ** r
+        # Rounded as ComfyUI does it: noise of a path differs where a sigma's last digit does.
+        middle = (sigmas[i].log() - r * log_step(sigmas[i], sigmas[i + 1])).exp()
         down, up = ancestral_step(sigmas[i], middle, eta)
         x_middle = exponential_step(x, denoised, sigmas[i], down) + s_noise * up * noise(sigmas[i], middle)
         D = denoised + (denoise(x_middle, middle) - denoised) / (2 * r)

@@ -14,10 +14,11 @@ from course_lib.texts import (
     lessons,
     lora,
     machine,
+    samplers,
     start,
     training,
 )
 
-TABLES = (general, start, machine, hub, drawing, explorer, dataset, lora, training, comfyui, lessons)
+TABLES = (general, start, machine, hub, drawing, samplers, explorer, dataset, lora, training, comfyui, lessons)
 TEXTS = {key: value for table in TABLES for key, value in table.TEXTS.items()}
 ERRORS = {key: value for table in TABLES for key, value in table.ERRORS.items()}

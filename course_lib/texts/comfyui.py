@@ -7,6 +7,8 @@ TEXTS = {
                       "en": "The id {id} is there twice, or missing: the later node ({type}) gets a new one."},
     "graph_link_nowhere": {"zh": "节点 {id}（{type}）的输入 {input} 连到了节点 {source} 上不存在的输出，这条连线已去掉。",
                            "en": "Input {input} of node {id} ({type}) is linked to an output that node {source} does not have; that link is left out."},
+    "graph_host_values": {"zh": "节点 {id}（{type}）有 {count} 个值，和它里面节点的控件数目对不上：不知道哪个值属于哪个节点。",
+                          "en": "Node {id} ({type}) has {count} values, and not as many widgets inside: which belongs where cannot be told."},
     "graph_circle": {"zh": "连线绕成了一个圈：{ids}。", "en": "The links form a circle: {ids}."},
     "graph_caption": {"zh": "工作流：{nodes} 个节点，{links} 条连线", "en": "Workflow: {nodes} nodes, {links} links"},
     "graph_not_drawn": {"zh": "另有 {count} 个节点没有画出来。", "en": "{count} more nodes are not drawn."},
@@ -151,10 +153,10 @@ ERRORS = {
                "Save it again in ComfyUI with Save or Export (API)."),
     },
     "graph_png_empty": {
-        "zh": ("图片 {name} 里没有工作流。", "ComfyUI 把工作流写在 PNG 的 workflow 和 prompt 文字块里；截图、转换格式或在聊天软件里发送后，它们就丢了。",
-               "找到 ComfyUI 保存的 PNG 原图，或者直接打开工作流的 JSON 文件。"),
-        "en": ("The picture {name} holds no workflow.", "ComfyUI writes it to the PNG's text chunks workflow and prompt; a screenshot, a conversion or a chat program drops them.",
-               "Find the original PNG that ComfyUI saved, or open the workflow's JSON file."),
+        "zh": ("图片 {name} 里没有工作流。", "ComfyUI 把工作流写在 PNG 的文字块（workflow 和 prompt）或 WEBP、JPEG 的 EXIF 里；截图、转换格式或在聊天软件里发送后，它们就丢了。",
+               "找到 ComfyUI 保存的原图，或者直接打开工作流的 JSON 文件。"),
+        "en": ("The picture {name} holds no workflow.", "ComfyUI writes it to a PNG's text chunks workflow and prompt, or to the EXIF of a WEBP or JPEG; a screenshot, a conversion or a chat program drops them.",
+               "Find the original picture that ComfyUI saved, or open the workflow's JSON file."),
     },
     "graph_definitions": {
         "zh": ("节点的定义不能用。", "这里要的是一个字典（类名到定义），得到的是 {kind}。", "给出 ComfyUI 的 /object_info 返回的内容，或 NODE_CLASS_MAPPINGS。"),
@@ -246,6 +248,10 @@ ERRORS = {
         "zh": ("启动不了 {folder} 里的 ComfyUI。", "{python}：{cause}", "检查这个 Python 和文件夹；或运行 comfyui.install() 另装一份"),
         "en": ("The ComfyUI in {folder} does not start.", "{python}: {cause}", "Check this Python and folder, or run comfyui.install() for a copy of its own"),
     },
+    "comfy_open": {
+        "zh": ("ComfyUI 对外打开了 {places}，已经把它停掉。", "别的机器也能连到那里。可能是某个参数，也可能是 custom_nodes 里的某个节点包自己开的。", "去掉那个参数；要是节点包开的，把它从 custom_nodes 移走再启动。"),
+        "en": ("ComfyUI opened {places} to others; it was stopped.", "Other machines could connect there. An argument may have done it, or a node pack in custom_nodes that opens a server of its own.", "Leave the argument out; if it is a node pack, move it out of custom_nodes and start again."),
+    },
     "comfy_died": {
         "zh": ("ComfyUI 一启动就退出了（代码 {code}）。", "它最后说：\n{lines}", "看最后几行。No module named ... 表示缺软件包：运行 comfyui.install() 另装一份完整的。全部记录：{log}"),
         "en": ("ComfyUI ended while it started (code {code}).", "Its last lines:\n{lines}", "Read them. \"No module named ...\" means that a package is missing: comfyui.install() makes a complete copy. All of it: {log}"),
@@ -336,8 +342,8 @@ ERRORS = {
                "Try in turn: a cfg below 7, no LoRA, a VAE in float32 (sdxl-vae-fp16-fix)."),
     },
     "node_picture_large": {
-        "zh": ("图片 {name} 太大。", "它有 {width} × {height} 像素。", "先缩小它；Tiny Kolors 用 64 × 64，Kolors 用 1024 × 1024 左右。"),
-        "en": ("The picture {name} is too large.", "It has {width} x {height} pixels.",
+        "zh": ("图片 {name} 太大。", "它有 {pixels} 百万像素。", "先缩小它；Tiny Kolors 用 64 × 64，Kolors 用 1024 × 1024 左右。"),
+        "en": ("The picture {name} is too large.", "It has {pixels} million pixels.",
                "Make it smaller first: 64 x 64 for Tiny Kolors, about 1024 x 1024 for Kolors."),
     },
     "node_picture_broken": {

@@ -2,6 +2,18 @@
 
 TEXTS = {
     # check and prepare: {value} is what was measured, {limit} what is asked for
+    "set_help_caption": {"zh": "给文件夹里没有说明的图片写说明（metadata.csv）", "en": "write captions for a folder's pictures that have none (metadata.csv)"},
+    "set_help_check": {"zh": "逐张看一个文件夹，什么也不改", "en": "look at every picture of a folder; nothing is changed"},
+    "set_help_prepare": {"zh": "把一个文件夹整理成 train 能用的数据集", "en": "make a folder into a set that train can use"},
+    "set_help_model": {"zh": "transformers、openai 用的模型", "en": "the model of transformers or openai"},
+    "set_help_table": {"zh": "csv 用的表（file_name,text）", "en": "the table of csv (file_name,text)"},
+    "set_help_trigger": {"zh": "触发词", "en": "the trigger word"},
+    "set_help_again": {"zh": "程序写过的说明重写；人写的不动", "en": "renew captions that a program wrote; a person's stay"},
+    "set_help_csv": {"zh": "把结果写成表格", "en": "write the findings as a table"},
+    "set_help_out": {"zh": "数据集的文件夹，交给 train --dataset_path", "en": "the set's folder, for train --dataset_path"},
+    "set_help_validation": {"zh": "留作验证的比例，0 到 1", "en": "the share that is kept back to validate with, 0 to 1"},
+    "set_help_size": {"zh": "训练用的边长，像素：Tiny Kolors 64，Kolors 1024", "en": "the edge that is trained with, in px: 64 for Tiny Kolors, 1024 for Kolors"},
+    "set_help_default": {"zh": "没有说明的图片都用这一句", "en": "the caption of all pictures that have none"},
     "list_semicolon": {"zh": "；", "en": "; "},
     "set_verdict_keep": {"zh": "保留", "en": "keep"},
     "set_verdict_fix": {"zh": "可修", "en": "fix"},
@@ -16,6 +28,7 @@ TEXTS = {
     "set_unreadable": {"zh": "文件读不了：{value}", "en": "the file cannot be read: {value}"},
     "set_empty_file": {"zh": "空文件，0 字节", "en": "an empty file, 0 bytes"},
     "set_not_an_image": {"zh": "不是能读的图片（看起来是 {value}）", "en": "not a picture that can be read (it seems to be: {value})"},
+    "set_too_many_bytes": {"zh": "文件太大：{value} MiB，最多 {limit} MiB", "en": "too large a file: {value} MiB, at most {limit} MiB"},
     "set_truncated": {"zh": "只有前半截，后面缺了（{value}），多半是没下载完", "en": "cut off ({value}); the download probably stopped half-way"},
     "set_corrupt": {"zh": "内容损坏（{value}）", "en": "damaged ({value})"},
     "set_too_many_pixels": {"zh": "像素太多：{value}，最多 {limit}；没有解码，解码会占满内存",
@@ -49,7 +62,23 @@ TEXTS = {
     "set_row_bad_json": {"zh": "这一行不是 JSON 对象：{value}", "en": "this line is no JSON object: {value}"},
     "set_row_bad_csv": {"zh": "这一行的格子和表头对不上：{value}", "en": "the cells of this row do not fit the header: {value}"},
     "set_row_no_header": {"zh": "第一行应当是列名 file_name,text，现在是：{value}", "en": "the first line should name the columns, file_name,text; it is: {value}"},
-    "set_row_not_utf8": {"zh": "这个表不是 UTF-8，按 GB18030 读了；请另存为「CSV UTF-8」", "en": "this table is not UTF-8 and was read as GB 18030; save it as \"CSV UTF-8\""},
+    "set_row_not_utf8": {"zh": "从这里起有不是 UTF-8 的文字，按 {value} 读了；请看一看说明对不对，再另存为「CSV UTF-8」", "en": "from here on there is text that is not UTF-8, read as {value}; look whether the captions are right, and save it as \"CSV UTF-8\""},
+    "set_row_no_text": {"zh": "这个表里的内容不是文字，读不出来", "en": "the content of this table is no text that could be read"},
+    "set_line": {"zh": "第 {line} 行：{words}", "en": "line {line}: {words}"},
+    "set_lfs_pointer": {"zh": "这只是 Git LFS 的指针，真正的文件没有下载；在那个仓库里运行 git lfs pull", "en": "only a Git LFS pointer: the file itself was not downloaded; run git lfs pull in its repository"},
+    "set_caption_encoding": {"zh": "说明不是 UTF-8，按 {value} 读了；看看对不对", "en": "the caption is not UTF-8 and was read as {value}; see whether it is right"},
+    "set_caption_unreadable": {"zh": "说明文件里的内容不是文字，哪种编码都读不通", "en": "the caption's file holds no text: no encoding makes sense of it"},
+    "set_caption_garbled": {"zh": "说明里有乱码，原来可能是：{value}", "en": "the caption is garbled; perhaps it was: {value}"},
+    "set_caption_huge": {"zh": "说明太大了（{value}），不会是一句说明", "en": "too much for a caption ({value})"},
+    "set_default_given": {"zh": "{count} 张没有说明，用了 default_caption。", "en": "{count} pictures had no caption and got the default_caption."},
+    "set_one_caption": {"zh": "{count} 张用的是同一句说明：「{words}」。只学一种画风时可以这样；每张各写各的，以后更听话。",
+                        "en": "{count} pictures have one caption: \"{words}\". For a style alone that will do; a caption for each makes a LoRA that listens better."},
+    "set_repeat_folders": {"zh": "{folders}：文件夹名前面的数字是 kohya 的重复次数，不算说明；这里每张只用一次，要多学几遍就增加训练步数。",
+                           "en": "{folders}: the number before a folder's name is kohya's count of repeats and no part of the caption; each picture is used once here, and more steps make up for it."},
+    "set_data_juicer": {"zh": "{table} 是 Data-Juicer 的格式（图片写在列表里），按文件名找到了图片。", "en": "{table} is in Data-Juicer's form (pictures in lists); the pictures were found by their file names."},
+    "set_other_table": {"zh": "{count} 条说明取自 {table}。", "en": "{count} captions were taken from {table}."},
+    "set_not_read": {"zh": "有 {count} 个文件看起来像说明，没有读：{files}。要用的话，把内容写进 metadata.csv（file_name,text）或者和图片同名的 .txt。",
+                     "en": "{count} files look like captions and were not read: {files}. To use them, write their content into metadata.csv (file_name,text) or into .txt files named like the pictures."},
     "set_row_without_file": {"zh": "没有写文件名", "en": "no file name"},
     "set_row_duplicate": {"zh": "{value} 前面已经有一行，用前面那行", "en": "{value} has a row above, which is used"},
     "set_file_missing": {"zh": "没有 {value} 这个文件", "en": "there is no file {value}"},
@@ -72,18 +101,17 @@ TEXTS = {
     "set_lengths_title": {"zh": "说明的长度（token）", "en": "Length of captions (tokens)"},
     "set_distinct": {"zh": "{total} 条说明，{distinct} 种", "en": "{total} captions, {distinct} different ones"},
     "set_words_title": {"zh": "说明里最常见的词（按模型的分词）", "en": "The commonest words of captions (as the model cuts them)"},
-    "set_classes_title": {"zh": "各类的张数", "en": "Pictures of each class"},
-    "set_classes_note": {"zh": "最多的一类是最少的一类的 {times:.1f} 倍", "en": "The largest class is {times:.1f} times the smallest"},
-    "set_no_class": {"zh": "（没有分类）", "en": "(no class)"},
     "make_synthesised": {"zh": "画好 {count} 张，连同说明一起放在 {folder}", "en": "{count} pictures and their captions are in {folder}"},
-    "picture_none": {"zh": "里面的内容不是图片", "en": "its content is no picture"},
     "make_augmented": {"zh": "{before} 张变成了 {after} 张（其中 {mirrored} 张做了镜像），放在 {folder}", "en": "{before} pictures have become {after} ({mirrored} of them mirrored), in {folder}"},
     "caption_done": {"zh": "写了 {written} 条说明，失败 {failed} 条；原有的 {kept} 条没有动", "en": "{written} captions written, {failed} failed; {kept} that were there were left as they are"},
+    "caption_fill_in": {"zh": "有 {failed} 张没写成：在 {table} 的 text 一列里自己写（用 Excel 打开也行），或者用 edit_captions 一张一张写，或者换一个 backend。写好以后用 prepare 整理。",
+                        "en": "{failed} could not be written: fill in the column text of {table} yourself (Excel opens it), or write them one by one with edit_captions, or take another backend. After that, prepare makes a set of them."},
     "source_found": {"zh": "{source}：找到 {count} 张；另有 {left_out} 张没有写明许可证，或者许可证不合要求，没有要", "en": "{source}: {count} found; {left_out} more were left out, because they name no licence or another one"},
     "source_brought": {"zh": "下载了 {saved} 张，原来就有 {kept} 张，失败 {failed} 张；作者和许可证写在 {folder} 的 metadata.csv 和 ATTRIBUTION.txt 里",
                        "en": "{saved} downloaded, {kept} were here already, {failed} failed; authors and licences are in metadata.csv and ATTRIBUTION.txt in {folder}"},
     "source_crawled": {"zh": "抓到 {saved} 张，原来就有 {kept} 张，没有要 {failed} 张，放在 {folder}。能抓到不等于能拿来训练：许可证要自己去问",
                        "en": "{saved} pictures fetched, {kept} were here already, {failed} left out, in {folder}. That they could be fetched does not mean that they may be trained on: ask for the licence"},
+    "source_rules_many": {"zh": "里面的规则太多（超过 {most} 条）。", "en": "It holds too many rules (more than {most})."},
     "source_attribution_head": {"zh": "这些图片的作者、许可证和出处。分享图片或者用它们训练的模型时，请一并附上。", "en": "Authors, licences and origins of these pictures. Keep this file with them, and with a model trained on them."},
     "source_attribution": {"zh": "《{title}》，作者 {creator}，许可证 {licence}", "en": "\"{title}\" by {creator}, licence {licence}"},
     "source_no_creator": {"zh": "不详", "en": "unknown"},
@@ -134,8 +162,8 @@ ERRORS = {
         "zh": ("报告里没有 {file}。", "图片按它在 {folder} 里的路径来叫。", "从 report.rows 里抄一个 file。"),
         "en": ("The report has no {file}.", "A picture goes by its path in {folder}.", "Take a file from report.rows.")},
     "set_no_captions": {
-        "zh": ("{folder} 里一条说明都没有，没有写。", "训练要一张图配一条说明。", "先用 caption_folder 写说明；或者 prepare(..., default_caption=\"二次元\")，所有图片用同一句。"),
-        "en": ("{folder} holds no captions at all; nothing was written.", "Training takes a picture with a caption.", "Write captions with caption_folder first; or prepare(..., default_caption=\"anime\") gives all the same.")},
+        "zh": ("{folder} 里一条说明都没有，没有写。", "训练要一张图配一条说明。", "先写说明：caption_folder(\"{folder}\")，命令行是 python -m course_lib caption {folder}；或者给 prepare 一个 default_caption（命令行 --default_caption），所有图片用同一句。"),
+        "en": ("{folder} holds no captions at all; nothing was written.", "Training takes a picture with a caption.", "Write captions first: caption_folder(\"{folder}\"), or python -m course_lib caption {folder}; or give prepare a default_caption (--default_caption), the same for all.")},
     "set_nothing_left": {
         "zh": ("{folder} 的 {total} 张图片一张也没留下，没有写。", "每一张都有不能用的原因。", "用 check 看原因；训练尺寸 size 是不是写大了？"),
         "en": ("None of the {total} pictures of {folder} is left; nothing was written.", "Each has a reason why it cannot be used.", "Read the reasons with check; is the training size too large?")},
@@ -178,6 +206,9 @@ ERRORS = {
     "make_not_empty": {
         "zh": ("{folder} 里已经有别的文件。", "合成和增强只往空文件夹里写，免得盖掉你自己的图。", "换一个新的文件夹名，或者先把里面的文件移走。"),
         "en": ("{folder} already holds other files.", "Synthesis and augmentation write into an empty folder only, so that nothing of yours is overwritten.", "Name a new folder, or move those files away first.")},
+    "make_not_own": {
+        "zh": ("没有动 {folder}。", "里面的 {file} 不是 make_messy 写的，或者后来改过；重做这份数据会把它删掉。", "换一个新的文件夹名，或者先把里面的文件移走。"),
+        "en": ("{folder} was left alone.", "{file} in it was not written by make_messy, or has been changed since; making the set anew would delete it.", "Name a new folder, or move those files away first.")},
     "make_no_blender": {
         "zh": ("没有找到 Blender。", "它不在课程的环境里：它有近 1 GB，要用旧版 numpy，许可证是 GPL-3.0，所以要有自己的环境。",
                "不用它也能合成：engine=\"resvg\"。想试的话，另建一个 Python 3.11 环境，在里面 pip install bpy，再把环境变量 {variable} 设成那个环境的 python。"),
@@ -190,8 +221,8 @@ ERRORS = {
         "zh": ("{folder} 里没有可以增强的训练集。", "增强只用训练的那一份：要有 train 文件夹，里面有 metadata.csv。验证集不增强，不然考题就混进了练习题。", "先用 prepare 整理出训练集，再来增强。"),
         "en": ("{folder} holds no training set to enlarge.", "Augmentation takes the training part alone, a folder train with a metadata.csv; were validation enlarged too, it would no longer measure anything new.", "Make a training set with prepare first.")},
     "picture_unreadable": {
-        "zh": ("{name} 不是一张完整的图片。", "读到的问题：{cause}。", "用看图软件打开它确认一下；打不开就重新下载或者删掉。能用的格式：PNG、JPEG、WebP、GIF、BMP。"),
-        "en": ("{name} is no whole picture.", "What was wrong: {cause}.", "Try it in a picture viewer; if that cannot open it, download it again or delete it. What can be used: PNG, JPEG, WebP, GIF, BMP.")},
+        "zh": ("{name} 不是一张完整的图片。", "读到的问题：{cause}。", "用看图软件打开它确认一下；打不开就重新下载或者删掉。能用的格式：PNG、JPEG、WebP、GIF、BMP、TIFF、AVIF。"),
+        "en": ("{name} is no whole picture.", "What was wrong: {cause}.", "Try it in a picture viewer; if that cannot open it, download it again or delete it. What can be used: PNG, JPEG, WebP, GIF, BMP, TIFF, AVIF.")},
     "picture_too_large": {
         "zh": ("{name} 自称有 {pixels} 百万像素，太大了，没有打开。", "很小的文件也可以自称有几亿像素，一打开内存就满了。上限是 {most} 百万像素。", "如果真是一张大图，先用别的软件缩小。"),
         "en": ("{name} claims {pixels} million pixels; that is too large, and it was not opened.", "Even a small file can claim hundreds of millions of pixels and fill the memory when it is opened. The limit is {most} million.", "If it really is a large picture, make it smaller with another program first.")},
@@ -240,6 +271,15 @@ ERRORS = {
     "source_silent": {
         "zh": ("{url} 没有回答（{cause}）。", "试了几次，等的时间一次比一次长，都没有连上，或者传到一半断了。", "检查网络和代理，过一会儿再试；已经下载好的不会重新下载。"),
         "en": ("{url} did not answer ({cause}).", "It was tried several times with longer and longer pauses; each time the connection failed or broke half-way.", "Check network and proxy, and try again later; what is here already is not downloaded again.")},
+    "source_late": {
+        "zh": ("{url} 太慢，等了 {seconds} 秒没有收完，不再等。", "它一直不回答，或者每秒只发来几个字节：这样等不到头。", "检查网络和代理，过一会儿再试；还是这样就跳过它。"),
+        "en": ("{url} is too slow; after {seconds} seconds it had not answered, and was given up.", "It says nothing, or sends only a few bytes a second: that has no end.", "Check network and proxy and try again later; if it stays so, leave it out.")},
+    "source_proxy": {
+        "zh": ("这种代理用不了：{proxy}。", "环境变量（HTTP_PROXY、HTTPS_PROXY、ALL_PROXY）或系统设置里的代理不是 http 代理，多半是 socks5。", "代理软件一般同时提供 http 端口：把变量改成 http://127.0.0.1:端口，或者取消这个变量。"),
+        "en": ("This kind of proxy cannot be used: {proxy}.", "What the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) or the system's settings name is no http proxy; most often it is socks5.", "Proxy programs usually offer an http port too: set the variable to http://127.0.0.1:PORT, or unset it.")},
+    "source_key_letters": {
+        "zh": ("没有去问 {url}：密钥里有不能用的字符。", "密钥只能是英文字母、数字和符号；多半是复制时带上了空格、换行或中文。", "重新复制密钥，再设一次环境变量。"),
+        "en": ("{url} was not asked: the key holds letters that cannot be sent.", "A key consists of ASCII letters, digits and signs; a line break, a space or other text may have been copied along.", "Copy the key again and set the environment variable once more.")},
     "source_wait": {
         "zh": ("{url} 请我们等 {seconds} 秒再来。", "问得太频繁了，它有次数限制。", "过了这段时间再运行一次，会接着下载。"),
         "en": ("{url} asks us to come back in {seconds} seconds.", "There were too many requests; it has a limit.", "Run this again after that time; it goes on where it stopped.")},
@@ -290,7 +330,4 @@ ERRORS = {
     "source_slow": {
         "zh": ("{site} 要求每次隔 {seconds} 秒，没有抓。", "隔这么久，等于说它不欢迎程序。", "换一个来源，或者写信向网站要。"),
         "en": ("{site} wants {seconds} seconds between requests; nothing was fetched.", "A pause that long says that robots are not welcome.", "Use another source, or write to the site and ask.")},
-    "caption_no_pictures": {
-        "zh": ("{folder} 里没有图片，也没有 metadata.csv。", "编辑器要有图才有东西可写。", "核对文件夹名；先用 prepare 整理，或者先把图片放进去。"),
-        "en": ("{folder} holds neither pictures nor a metadata.csv.", "The editor needs pictures to write about.", "Check the folder's name; make a set with prepare first, or put pictures there.")},
 }

@@ -13,7 +13,45 @@ TEXTS = {
                    "en": "Note: the prompt has {tokens} tokens; the model reads only the first {most}."},
     "negative_prompt_cut": {"zh": "提示：负面提示词太长，共 {tokens} 个词元（token），模型只读前 {most} 个。",
                             "en": "Note: the negative prompt has {tokens} tokens; the model reads only the first {most}."},
+    "noise_own_path": {
+        "zh": "提示：没有装 torchsde，{sampler_name} 用课程自己的噪声，同一个种子和 ComfyUI 画的不是同一张图。想要一样："
+              "pip install --no-deps torchsde trampoline",
+        "en": "Note: torchsde is not installed, so {sampler_name} takes the course's own noise: ComfyUI draws another picture with this "
+              "seed. For the same one: pip install --no-deps torchsde trampoline"},
     "saved": {"zh": "已保存：{path}（{seconds:.2f} 秒）", "en": "Saved: {path} ({seconds:.2f} s)"},
+    # what a picture's file tells of how it was made
+    "found_unknown": {"zh": "不知道（{reason}）", "en": "not told ({reason})"},
+    "found_not_written": {"zh": "文件里没有写 {name}", "en": "the file does not say {name}"},
+    "found_twice": {"zh": "{name} 在文件里出现了两次，而且不一样", "en": "{name} is there twice, and differs"},
+    "found_computed": {"zh": "由节点 {node} 得出，结果没有写进文件", "en": "the node {node} makes it, and its result is not in the file"},
+    "found_choice": {"zh": "页面会从「{words}」里随机选一个，选了哪个没有写进文件",
+                     "en": "the page chooses at random from \"{words}\"; which it chose is not in the file"},
+    "found_no_text": {"zh": "这里不是文字", "en": "what stands there is no text"},
+    "found_broken": {"zh": "连线断了或绕成一个圈，或者没有连", "en": "its link is missing, broken or a circle"},
+    "found_texts": {"zh": "有 {count} 段不同的文字一起作用：{texts}", "en": "{count} different texts work together: {texts}"},
+    "found_several": {"zh": "有几个采样器（{nodes}），各不相同，看不出图片是哪一个画的",
+                      "en": "there are several samplers ({nodes}), which differ, and the file does not tell which drew it"},
+    "found_part": {"zh": "采样器只画了一部分步数：从第 {start} 步到第 {end} 步，add_noise {noise}",
+                   "en": "the sampler drew a part of its steps: {start} to {end}, add_noise {noise}"},
+    "found_kolors": {"zh": "KolorsSampler 用的是 diffusers 自己的 {kind}，和 ComfyUI 的任何一个 scheduler 都不完全一样",
+                     "en": "KolorsSampler draws with diffusers' own {kind}, which is exactly none of ComfyUI's schedulers"},
+    "found_typed": {"zh": "提示：取自节点 {node} 里写的值；课程不认识这种节点，假定它原样输出。",
+                    "en": "Note: taken as it stands in the node {node}, a class that the course does not know and takes to hand it on."},
+    "found_passed": {"zh": "提示：中间有节点 {node}，课程不认识它，不知道它对提示词做了什么。",
+                     "en": "Note: the node {node} stands between; the course does not know what it does to the prompt."},
+    "found_zeroed": {"zh": "提示：节点 {node} 把这一边清零了，和空的提示词接近，但不完全一样。",
+                     "en": "Note: the node {node} sets this side to zero, which is near an empty prompt, but not the same."},
+    "found_ends": {"zh": "提示：这个采样器画到第 {end} 步就停了（共 {steps} 步），后面由别的采样器接着画。",
+                   "en": "Note: this sampler stops after step {end} of {steps}; another one goes on."},
+    "found_second_pass": {"zh": "提示：后面还有一遍采样（{node}：{values}），这里是第一遍的设置。",
+                          "en": "Note: a second pass follows ({node}: {values}); these are the settings of the first."},
+    "found_others": {"zh": "提示：工作流里还有 {count} 个采样器，它们画的是别的图：{nodes}。",
+                     "en": "Note: other samplers in this workflow draw other pictures ({count}): {nodes}."},
+    "found_undrawn": {"zh": "提示：这些节点也存图或显示图，但课程认不出是什么画的：{nodes}。",
+                      "en": "Note: these nodes save or show a picture too, which was drawn by nothing that the course knows: {nodes}."},
+    "found_damaged": {"zh": "提示：这些文字块损坏了，没有采用：{keys}。", "en": "Note: these text chunks are damaged and were not used: {keys}."},
+    "found_doubled": {"zh": "提示：这些文字块出现了两次，而且不一样，采用后一个：{keys}。",
+                      "en": "Note: these text chunks are there twice and differ, the later one was used: {keys}."},
 }
 
 ERRORS = {
@@ -64,17 +102,25 @@ ERRORS = {
                "Look at how it was computed, or get one anew with encode_picture(pipe, image)."),
     },
     "png_unreadable": {
-        "zh": ("读不了这个 PNG 文件：{name}。", "系统的回答：{cause}", "确认它是一个 PNG 图片，没有损坏，也不大于 {most} MB。"),
-        "en": ("This PNG file cannot be read: {name}.", "The system says: {cause}",
-               "Check that it is a PNG picture, whole, and not larger than {most} MB."),
+        "zh": ("读不了这个图片文件：{name}。", "系统的回答：{cause}", "确认它是一个 PNG、JPEG 或 WEBP 图片，没有损坏，也不大于 {most} MB。"),
+        "en": ("This picture file cannot be read: {name}.", "The system says: {cause}",
+               "Check that it is a PNG, JPEG or WEBP picture, whole, and not larger than {most} MB."),
+    },
+    "png_damaged": {
+        "zh": ("这个 PNG 文件损坏了，里面的设置不能用：{name}。", "这些文字块和它们的校验和对不上，或者被截断了：{keys}。其中的数字可能已经变了。",
+               "重新下载或复制原图；设置也可能写在另一份副本里。"),
+        "en": ("This PNG file is damaged, and the settings in it cannot be used: {name}.",
+               "These text chunks do not fit their checksums, or are cut: {keys}. Numbers in them may have changed.",
+               "Download or copy the original again; another copy of it may be whole."),
     },
     "png_no_settings": {
-        "zh": ("这个 PNG 文件里没有能用的设置：{name}。",
-               "设置写在 prompt、workflow（ComfyUI）或 parameters（A1111）文字块里；这个文件的文字块：{found}，从中读不出一个 KSampler 的设置。",
+        "zh": ("这个图片文件里没有能用的设置：{name}。",
+               "设置写在 PNG 的 prompt、workflow（ComfyUI）或 parameters（A1111）文字块里，JPEG 和 WEBP 则写在 EXIF 里；这个文件的文字块：{found}，"
+               "从中读不出一个采样器（如 KSampler）的设置。",
                "换一个由 ComfyUI、A1111 或 Picture.save 存下的原图；聊天软件和网页常常会把文字块删掉。"),
-        "en": ("This PNG file holds no settings that can be used: {name}.",
-               "They stand in the text chunks prompt, workflow (ComfyUI) or parameters (A1111); this file's text chunks: {found};"
-               " no KSampler's settings can be read from them.",
+        "en": ("This picture file holds no settings that can be used: {name}.",
+               "They stand in a PNG's text chunks prompt, workflow (ComfyUI) or parameters (A1111), in the EXIF of a JPEG or WEBP;"
+               " this file's text chunks: {found}; no sampler's settings (a KSampler's, say) can be read from them.",
                "Take the original file that ComfyUI, A1111 or Picture.save wrote; chats and web pages often strip the chunks."),
     },
     "setting_wrong": {
@@ -95,11 +141,6 @@ ERRORS = {
     "setting_no_choice": {
         "zh": ("设置 {name} 不能是 {value}。", "{name} 只能是这几个名字之一：{choices}。", "从中选一个。"),
         "en": ("The setting {name} cannot be {value}.", "{name} is one of these names: {choices}.", "Choose one of them."),
-    },
-    "sampler_lacking": {
-        "zh": ("课程里没有采样器「{name}」。", "ComfyUI 有它，课程没有实现；最接近的是 {nearest}。", "改成 sampler_name=\"{nearest}\"。"),
-        "en": ("The course lacks the sampler \"{name}\".", "ComfyUI has it, the course does not; the nearest one here is {nearest}.",
-               "Use sampler_name=\"{nearest}\"."),
     },
     "sampler_name_unknown": {
         "zh": ("设置 {setting} 不能是 {name}。", "没有这个名字；和它最像的是 {nearest}。", "改成 {setting}=\"{nearest}\"。"),

@@ -17,13 +17,16 @@ TEXTS = {
                           "en": "{here} of {size}  {percent}%  {speed}/s  {minutes} min left  {file} {part}%"},
     "download_checking": {"zh": "正在逐个核对文件的校验和……", "en": "Comparing each file with its checksum ..."},
     "download_damaged": {"zh": "{folder} 里的副本不完整（{file}），现在补上。", "en": "The copy in {folder} is not whole ({file}); mending it now."},
+    "download_aside": {"zh": "注意：{file} 和下载时不一样了；原来位置上的改名为 {aside}，重新下载一份。",
+                       "en": "Note: {file} is not as it was downloaded; what was there is now called {aside}, and it comes anew."},
     "download_unverified": {"zh": "注意：仓库没有给出这些文件的校验和，只能核对大小：{files}",
                             "en": "Note: the repository gives no checksum for these files, so only their size was checked: {files}"},
     "download_changed": {"zh": "注意：{name} 在你上次下载之后改过这些文件：{files}",
                          "en": "Note: {name} has changed these files since you last downloaded it: {files}"},
-    "camp_ready": {"zh": "夏令营的文件已放好：{folder}\n{files}", "en": "The camp's files are in place: {folder}\n{files}"},
     "publish_plan": {"zh": "发布到 {address}（公开，所有人可见）：{files}", "en": "Publishing to {address} (public, everyone can see it): {files}"},
     "publish_done": {"zh": "已发布并核对：{address}", "en": "Published and checked: {address}"},
+    "proxy_of_system": {"zh": "系统设置", "en": "system settings"},
+    "publish_no_picture": {"zh": "提示：{file} 没有发布，它不是能打开的图片（{cause}）。", "en": "Note: {file} is not published; it is no picture that can be opened ({cause})."},
     "publish_no_agreement": {
         "zh": "注意：没有找到 Kolors 的许可协议 MODEL_LICENSE。协议要求随 LoRA 附上一份：把它放进 {folder} 再发布一次。",
         "en": "Note: Kolors' agreement, MODEL_LICENSE, was not found. It asks to be passed on with a LoRA: put a copy into {folder} and publish again."},
@@ -88,11 +91,38 @@ ERRORS = {
         "en": ("ModelScope does not answer; the download stopped.", "{endpoint} can be reached, but no data came for a long time.",
                "Check the network and run this again later; what is here stays and the rest is fetched."),
     },
+    "proxy_no_socks": {
+        "zh": ("代理用不了：缺少 SOCKS 的支持。", "环境里写着 {proxy}，而 requests 要有 PySocks 这个包才能走 SOCKS 代理。",
+               "运行 pip install pysocks，重启笔记本；或改用 http:// 开头的代理，或去掉这个变量。"),
+        "en": ("The proxy cannot be used: support for SOCKS is missing.", "The environment says {proxy}, and requests needs the package PySocks for a SOCKS proxy.",
+               "Run pip install pysocks and restart the notebook; or name a proxy that begins with http://, or unset the variable."),
+    },
+    "proxy_malformed": {
+        "zh": ("代理的地址写错了。", "环境里写着 {proxy}：{cause}", "写成 http://主机:端口，或去掉这个变量。"),
+        "en": ("The proxy's address is wrong.", "The environment says {proxy}: {cause}", "Write http://host:port, or unset the variable."),
+    },
+    "proxy_login": {
+        "zh": ("代理要求登录。", "{proxy} 回答 407：用户名或密码没有写，或不对。", "写成 http://用户名:密码@主机:端口；或换一个代理。"),
+        "en": ("The proxy wants a login.", "{proxy} answers 407: user name and password are missing or wrong.",
+               "Write http://user:password@host:port, or take another proxy."),
+    },
+    "proxy_fails": {
+        "zh": ("代理不通，连不上 {endpoint}。", "请求要经过 {proxy}，它没有接通：{cause}", "检查代理程序是否开着、地址和端口对不对；不需要代理的话，去掉这个变量（unset）再运行。"),
+        "en": ("The proxy fails, so {endpoint} cannot be reached.", "Requests go through {proxy}, which does not connect: {cause}",
+               "See whether the proxy's program runs and its address and port are right; if no proxy is needed, unset the variable and run this again."),
+    },
     "no_network": {
         "zh": ("没有网络，不能下载「{name}」。", "这台机器找不到 {endpoint}：没有联网，或者需要设置代理。",
                "连上网络再运行一次（已下载的会保留）；没有网络时可以先用 load(\"tiny\")。"),
         "en": ("There is no network to download \"{name}\" by.", "This machine cannot find {endpoint}: it is offline, or needs a proxy.",
                "Connect it and run this again (what is here stays); without a network, load(\"tiny\") works."),
+    },
+    "certificate_refused": {
+        "zh": ("不能确认 {endpoint} 的身份，没有下载。", "它的证书通不过检查（{cause}）。常见的原因：单位的网络或代理换上了自己的证书，或电脑的时间不对。",
+               "先看电脑的日期和时间；在单位的网络里，向管理员要根证书文件，设置环境变量 REQUESTS_CA_BUNDLE=证书文件。"),
+        "en": ("Nothing was downloaded: {endpoint} cannot be told to be what it says.",
+               "Its certificate does not pass ({cause}). Often a company's network or proxy puts its own in place, or the computer's clock is wrong.",
+               "See whether date and time are right; in a company's network ask for its root certificate and set REQUESTS_CA_BUNDLE to that file."),
     },
     "endpoint_unreachable": {
         "zh": ("连不上 ModelScope，不能下载「{name}」。", "{endpoint} 没有接受连接（{cause}）：服务器停机，被防火墙拦住，或者 MODELSCOPE_ENDPOINT 写错了。",
@@ -142,6 +172,23 @@ ERRORS = {
         "en": ("Nothing can be written to {folder}.", "The system says: {cause}",
                "Choose a folder that you may write to: fetch(..., folder=\"a folder\"), or set MODELSCOPE_CACHE."),
     },
+    "folder_not_ours": {
+        "zh": ("没有下载到 {folder}。", "这个文件夹里已经有别的文件，下载会覆盖同名的文件。", "换一个空文件夹：fetch(..., folder=\"新文件夹\")；不写 folder 则放进缓存。"),
+        "en": ("Nothing was downloaded to {folder}.", "Other files are in this folder, and a download would replace those of the same names.",
+               "Choose an empty folder, fetch(..., folder=\"a new folder\"), or leave folder out to use the cache."),
+    },
+    "file_not_ours": {
+        "zh": ("没有下载：{folder} 里已经有一个不同的 {file}。", "它不是 fetch 下载的，下载会覆盖它。", "把它移走或改名，或换一个空文件夹。"),
+        "en": ("Nothing was downloaded: {folder} holds another {file}.", "It is none that fetch downloaded, and would be replaced.",
+               "Move or rename it, or choose an empty folder."),
+    },
+    "lfs_pointer": {
+        "zh": ("{file} 只是 Git LFS 的指针，不是文件本身。", "它只有一百多个字节，记着真正文件的校验和；克隆仓库时没有装 git-lfs，真正的内容就没有下载。",
+               "安装 git-lfs，在那个仓库里运行 git lfs pull；或到网页上下载这个文件，放到原来的位置。"),
+        "en": ("{file} is only a Git LFS pointer, not the file itself.",
+               "It has some hundred bytes with the real file's checksum: the repository was cloned without git-lfs, so the content never came.",
+               "Install git-lfs and run git lfs pull in that repository; or download the file from its page and put it here."),
+    },
     "download_cut": {
         "zh": ("「{name}」没有下载完。", "连接一再中断（{file}：{cause}）。", "再运行一次：已下载的会保留，从断开的地方接着下载。"),
         "en": ("\"{name}\" did not come through whole.", "The connection was cut again and again ({file}: {cause}).",
@@ -158,6 +205,21 @@ ERRORS = {
         "zh": ("「{name}」列出了 {file}，却下载不到。", "{endpoint} 对这个文件回答 404，仓库可能正在更新。", "过一会儿再运行一次；其他文件已保留。"),
         "en": ("\"{name}\" lists {file} but does not have it.", "{endpoint} answers 404 for this file; the repository may just be changing.",
                "Run this again later; the other files stay."),
+    },
+    "secret_odd": {
+        "zh": ("{name} 里有不能用的字符。", "密钥和令牌只含看得见的英文字母、数字和符号；复制时混进了中文、换行或看不见的字符。", "重新复制一次，只粘贴密钥本身。"),
+        "en": ("{name} holds letters that cannot be sent.", "Keys and tokens are made of visible ASCII letters; a line break, an invisible or another letter came along when it was copied.",
+               "Copy it once more, and paste the key alone."),
+    },
+    "token_open": {
+        "zh": ("没有发布：令牌会不加密地送出去。", "{endpoint} 不是 https，路上的人都能读到令牌。", "把 MODELSCOPE_ENDPOINT 改成 https:// 开头的地址，或去掉它。"),
+        "en": ("Nothing was published: the token would be sent in the open.", "{endpoint} is no https address; whoever is on the way could read it.",
+               "Set MODELSCOPE_ENDPOINT to an address that begins with https://, or unset it."),
+    },
+    "publish_link": {
+        "zh": ("没有发布：{file} 是一个链接。", "链接可能指向这个文件夹之外的文件，那个文件就会公开。", "要发布它，就把文件本身复制进来；否则删掉这个链接。"),
+        "en": ("Nothing was published: {file} is a link.", "It may lead to a file outside this folder, which would become public.",
+               "Copy the file itself here to publish it, or delete the link."),
     },
     "token_missing": {
         "zh": ("发布需要 ModelScope 的访问令牌。", "环境变量 MODELSCOPE_API_TOKEN 没有设置。",

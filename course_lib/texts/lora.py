@@ -25,6 +25,9 @@ TEXTS = {
     "lora_layers_unfit": {"zh": "{count} 层，不全是 Kolors 或 Tiny Kolors 的层", "en": "{count}, not all of them of Kolors or of Tiny Kolors"},
     "lora_alpha_scale": {"zh": "{alpha}（倍率 alpha/rank = {scale}）", "en": "{alpha} (scale alpha/rank = {scale})"},
     "lora_alpha_unknown": {"zh": "没有记录，加载时要写 alpha=", "en": "not recorded: loading asks for alpha="},
+    "lora_alpha_contradicts": {
+        "zh": "提示：文件头写的 alpha 是 {header}，权重旁边存的是 {tensor}；用的是权重旁边的（ComfyUI 和 diffusers 也这样）。想用另一个就写 alpha={header}。",
+        "en": "Note: the header's alpha is {header}, the one beside the weights {tensor}; the latter counts, as in ComfyUI and diffusers. For the other write alpha={header}."},
     "lora_weights": {"zh": "{count} 个数，{kind}", "en": "{count} numbers, {kind}"},
     "lora_untold": {"zh": "没有写", "en": "not told"},
 }
@@ -59,6 +62,28 @@ ERRORS = {
                "None of its {count} names looks like a LoRA's, for example {example}. A LoRA has two matrices for each layer, lora_A and lora_B or lora_down and lora_up.",
                "Make sure that it is a LoRA and not a whole model; files of other methods, such as LoKr and LoHa, are not read here."),
     },
+    "lora_method": {
+        "zh": ("{file} 是 {method} 文件，不是 LoRA，没有加载。", "文件没有坏：{method} 用别的方法改动权重，每一层不是 LoRA 的那两个矩阵，课程不读它。",
+               "在 ComfyUI 里用它；或换一个 LoRA。自己训练时选 LoRA（LyCORIS 写 algo=lora 或 locon）。"),
+        "en": ("{file} is a {method} file, no LoRA, and was not loaded.",
+               "It is not damaged: {method} changes weights in another way than by a LoRA's two matrices for each layer, and the course does not read it.",
+               "Use it in ComfyUI, or take a LoRA; when you train, choose LoRA (in LyCORIS algo=lora or locon)."),
+    },
+    "lora_dora_bias": {
+        "zh": ("{file} 没有加载。", "它是 DoRA，又带偏置（lora_B.bias）；peft 不能同时用这两样。", "换一个不带偏置的文件。"),
+        "en": ("{file} was not loaded.", "It is a DoRA with biases (lora_B.bias); peft cannot use the two together.",
+               "Take a file without biases."),
+    },
+    "lora_columns_untold": {
+        "zh": ("这个 DoRA 不能写成 diffusers 格式。", "它的 magnitude 是按列（输入）的，diffusers 只认按行（输出）的。", "转换成 kohya 格式。"),
+        "en": ("This DoRA cannot be written in the diffusers format.", "Its magnitude is one of columns (inputs); diffusers knows only one of rows (outputs).",
+               "Convert to kohya."),
+    },
+    "lora_bias_untold": {
+        "zh": ("这个 LoRA 不能写成 {format} 格式。", "它带偏置（lora_B.bias），这种格式存不下。", "转换成 diffusers 格式。"),
+        "en": ("This LoRA cannot be written in the {format} format.", "It has biases (lora_B.bias), which that format cannot hold.",
+               "Convert to diffusers."),
+    },
     "lora_half": {
         "zh": ("{file} 不完整：{layer} 只有 {found}。", "每一层都要有成对的两个矩阵（DoRA 的每一层还要有 magnitude）。", "重新下载或重新保存这个文件。"),
         "en": ("{file} is not whole: {layer} has only {found}.", "Each layer needs both matrices (in a DoRA also its magnitude).",
@@ -89,12 +114,6 @@ ERRORS = {
         "zh": ("alpha 不能是 {value}。", "LoRA 的倍率是 alpha/rank；alpha 是 0 时它什么也不做，负数和非数字没有意义。", "写训练时用的正数，例如 alpha=4。"),
         "en": ("alpha cannot be {value}.", "A LoRA is scaled by alpha/rank: with alpha 0 it does nothing, and a negative or no number means nothing.",
                "Give the number above 0 it was trained with, such as alpha=4."),
-    },
-    "lora_alpha_contradicts": {
-        "zh": ("{file} 里有两个不同的 alpha。", "文件头写的是 {header}，权重旁边存的是 {tensor}；有的转换工具会把后者一律写成 rank。", "写上训练时用的值，它优先：alpha={header}。"),
-        "en": ("{file} holds two different alphas.",
-               "Its header says {header}, the numbers beside its weights say {tensor}; some converters always write the rank there.",
-               "Give the value it was trained with, which goes first: alpha={header}."),
     },
     "lora_alpha_needed": {
         "zh": ("不知道 {file} 的 alpha。",

@@ -22,6 +22,29 @@ TEXTS = {
                      "en": "Quota       {left:.1f} GiB left (of an assumed {limit:.0f} GB; the host's own figure counts)"},
     "doctor_gpu_more": {"zh": "            空闲显存 {free:.1f} GiB，计算能力 {capability}，原生 bf16：{bf16}",
                         "en": "            {free:.1f} GiB free, compute capability {capability}, native bf16: {bf16}"},
+    "doctor_gpu_unusable": {"zh": "            {words}", "en": "            {words}"},
+    "gpu_why_driver": {"zh": "torch 看到了显卡（{gpu}），驱动却出错：{said}", "en": "torch sees a GPU ({gpu}), but its driver fails: {said}"},
+    "gpu_next_driver": {
+        "zh": "重启这台机器或笔记本实例，关闭占着显卡的程序；终端里的 nvidia-smi（AMD 是 rocm-smi）也报错的话，重装或更新显卡驱动。在这之前用 load(\"tiny\")。",
+        "en": "Restart the machine or the notebook's instance and close programs that hold the GPU; if nvidia-smi (AMD: rocm-smi) fails in a terminal too, install the driver anew or a newer one. Until then use load(\"tiny\")."},
+    "gpu_why_too_old": {
+        "zh": "已安装的 torch {torch} 没有 {gpu} 的代码：显卡的计算能力 {capability} 太旧（这个 torch 支持：{said}）。",
+        "en": "The installed torch {torch} has no code for {gpu}: its compute capability, {capability}, is too old (this torch is built for: {said})."},
+    "gpu_next_too_old": {
+        "zh": "安装还支持它的旧版 torch（在 pytorch.org 的 Previous Versions 里查），或换一块显卡。{other}",
+        "en": "Install an older torch that still has it (pytorch.org, Previous Versions), or take another GPU. {other}"},
+    "gpu_why_too_new": {
+        "zh": "已安装的 torch {torch} 太旧，没有 {gpu}（{capability}）的代码；它支持：{said}。",
+        "en": "The installed torch {torch} is too old for {gpu} ({capability}) and has no code for it; it is built for: {said}."},
+    "gpu_next_too_new": {
+        "zh": "按 pytorch.org 上的命令安装为这块显卡编译的新版 torch（AMD 显卡用 ROCm 版），再重启笔记本。在这之前用 load(\"tiny\")。",
+        "en": "Install a newer torch built for this GPU by the command on pytorch.org (for AMD the ROCm one), then restart the notebook. Until then use load(\"tiny\")."},
+    "gpu_why_no_gpu_torch": {
+        "zh": "这台机器有 NVIDIA 显卡，但安装的 torch {said} 只能用处理器。",
+        "en": "This machine has an NVIDIA GPU, but the installed torch {said} computes on the CPU alone."},
+    "gpu_next_no_gpu_torch": {
+        "zh": "要用显卡，就按 pytorch.org 上的命令重新安装带 CUDA 的 torch；小模型用处理器就够了。",
+        "en": "To use it, install torch with CUDA by the command on pytorch.org; for the tiny model the CPU is enough."},
     "on": {"zh": "开", "en": "on"},
     "off": {"zh": "关", "en": "off"},
     "task_draw": {"zh": "画图", "en": "drawing"},
@@ -61,7 +84,6 @@ TEXTS = {
                          "en": "Choose GPU T4 x2 under Settings, Accelerator; if it is chosen already, restart the session to free its memory."},
     "plan_next_local": {"zh": "关闭占用显存和内存的程序再试；或者用 load(\"tiny\")，或到魔搭申请免费的 GPU 笔记本。",
                         "en": "Close the programs that hold the memory and try again; or use load(\"tiny\"), or ModelScope's free GPU notebook."},
-    "step_seconds": {"zh": "每步 {seconds:.2f} 秒，还有 {left} 步，约需 {rest:.0f} 秒", "en": "{seconds:.2f} s per step, {left} steps to go: about {rest:.0f} s"},
     "host_modelscope": {"zh": "魔搭 ModelScope 笔记本", "en": "ModelScope notebook"},
     "host_colab": {"zh": "Google Colab", "en": "Google Colab"},
     "host_kaggle": {"zh": "Kaggle", "en": "Kaggle"},
@@ -79,15 +101,19 @@ ERRORS = {
         "en": ("{model} does not fit this machine's memory for {task}.",
                "At least {needed:.1f} GiB of free RAM are needed and {free:.1f} GiB are there.", "{next_step}"),
     },
-    "plan_gpu_old": {
-        "zh": ("这块显卡用不了：不能用 {model} {task}。", "已安装的 torch 不支持 {gpu}：它的计算能力太低。", "{next_step}"),
-        "en": ("This GPU cannot be used for {task} with {model}.",
-               "The installed torch has no code for {gpu}: its compute capability is too low.", "{next_step}"),
+    "plan_gpu_unusable": {
+        "zh": ("这块显卡用不了：不能用 {model} {task}。", "{why}", "{next_step}"),
+        "en": ("This GPU cannot be used for {task} with {model}.", "{why}", "{next_step}"),
     },
     "weights_unsafe": {
         "zh": ("没有打开权重文件夹 {folder}。", "里面的文件不只是权重，打开它会运行别人的代码：{cause}", "删除这个文件夹，换一个可信的来源重新下载。"),
         "en": ("The weights in {folder} were not opened.", "They hold more than weights, and opening them would run someone's code: {cause}",
                "Delete this folder and download it again from a source that you trust."),
+    },
+    "weights_no_memory": {
+        "zh": ("{part} 装不下。", "内存或显存不够：{cause}", "重启笔记本的内核，关闭其他占内存和显存的程序，再试一次；或换一台更大的机器。"),
+        "en": ("There is no room for {part}.", "The memory is full: {cause}",
+               "Restart the notebook's kernel, close other programs that hold memory or the GPU, and try again; or take a larger machine."),
     },
     "weights_broken": {
         "zh": ("不能载入 {folder} 里的模型。", "{part} 读不出来：{cause}", "重新下载这个模型；已经完好的文件不会重下。"),
@@ -100,14 +126,14 @@ ERRORS = {
     },
     "encoder_gone": {
         "zh": ("有一句提示词还没有读过，现在读不了。", "文本编码器没有载入，缓存里也没有这句提示词。",
-               "换成读过的提示词，或重新 load，把要用的提示词一次交给 encode。"),
+               "换成读过的提示词，或者用不带 cached 的 plan 重新 load。"),
         "en": ("A prompt has not been read before and cannot be read now.",
                "The text encoder is not loaded, and the cache does not hold this prompt.",
-               "Use a prompt that was read before, or load again and give encode all your prompts at once."),
+               "Use a prompt that was read before, or load the model again by a plan that is not cached."),
     },
     "embeddings_cannot_write": {
-        "zh": ("读过的提示词不能存到 {folder}。", "系统的回答：{cause}", "腾出磁盘空间，或用 encode(..., folder=别的文件夹)。"),
+        "zh": ("读过的提示词不能存到 {folder}。", "系统的回答：{cause}", "腾出磁盘空间，或看看这个文件夹能不能写。"),
         "en": ("What was read cannot be kept in {folder}.", "The system says: {cause}",
-               "Free some disk space, or use encode(..., folder=another folder)."),
+               "Free some disk space, or see whether that folder may be written to."),
     },
 }

@@ -1,6 +1,12 @@
 """`make start`."""
 
 TEXTS = {
+    "draw_help": {"zh": "用 Tiny Kolors 画一张图", "en": "draw one picture with Tiny Kolors"},
+    "draw_help_out": {"zh": "图片存到哪里（.png）", "en": "where the picture goes (.png)"},
+    "draw_help_negative": {"zh": "图里不要有什么", "en": "what the picture should not show"},
+    "draw_help_lora": {"zh": "用这个 LoRA 文件来画；它的触发词可以写进提示词", "en": "draw with this LoRA file; the prompt may hold its trigger word"},
+    "draw_help_strength": {"zh": "LoRA 的强度（默认 1）", "en": "the LoRA's strength (1 unless said)"},
+    "doctor_help": {"zh": "这台机器有什么、哪些课能跑、下一步做什么", "en": "what this machine has, which lessons run on it, what to do next"},
     "start_help": {"zh": "安装课程并打开第一课。", "en": "Install the course and open its first lesson."},
     "start_help_language": {"zh": "课程的语言：zh 或 en", "en": "language of the course: zh or en"},
     "start_help_headless": {"zh": "不打开浏览器，只显示网址", "en": "open no browser, only print the address"},
@@ -24,6 +30,16 @@ TEXTS = {
 }
 
 ERRORS = {
+    "course_not_installed": {
+        "zh": ("这个 Python 没有课程需要的软件包：{python}。", "课程自己的环境是 {folder} 里的 .venv，那里还没有，或者坏了。",
+               "先进入 {folder} 运行 make install（没有 make：python -m course_lib.start --install-only），再运行这条命令。"),
+        "en": ("This Python lacks the packages that the course needs: {python}.", "The course's own environment is .venv in {folder}; it is not there, or broken.",
+               "Go into {folder} and run make install (without make: python -m course_lib.start --install-only), then this command again."),
+    },
+    "draw_out": {
+        "zh": ("不能存成 {path}。", "图片只存成 PNG，这样一个像素也不会变。", "把文件名的结尾写成 .png。"),
+        "en": ("The picture is not saved as {path}.", "Pictures are saved as PNG alone, which changes no pixel.", "Let the name end in .png."),
+    },
     "python_version": {
         "zh": ("本课程不能在 Python {found} 上运行。", "需要 Python 3.10、3.11 或 3.12。",
                "安装 Python 3.11，然后运行：make start PYTHON=python3.11"),

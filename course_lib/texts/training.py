@@ -16,6 +16,10 @@ TEXTS = {
     "train_resume_none": {
         "zh": "提示：{folder} 里没有可以继续的检查点，从头开始训练。",
         "en": "Note: {folder} holds no checkpoint to go on from; the training starts from the beginning."},
+    "train_numbered": {
+        "zh": "提示：{folder} 里已经有一次训练的文件，或另一个训练正在用它；为了不覆盖，这次写到 {place}。想接着那次训练，用 resume=True。",
+        "en": "Note: {folder} already holds a training's files, or another training is using it; so that nothing is overwritten, this one writes to {place}. To go on with that training, use resume=True."},
+    "train_base": {"zh": "底模的权重", "en": "the base model's weights"},
     "train_resumed": {"zh": "从第 {step} 步继续，共 {steps} 步。", "en": "Going on after step {step} of {steps}."},
     "train_sample": {"zh": "「{prompt}」 第 {step} 步  seed {seed}", "en": "\"{prompt}\"  step {step}  seed {seed}"},
     "train_line": {
@@ -95,8 +99,8 @@ ERRORS = {
                "Write a metadata.csv: first the line file_name,text, then a line for each picture."),
     },
     "train_metadata_encoding": {
-        "zh": ("读不懂 {file}。", "它不是 UTF-8 编码（Excel 默认存成 GBK）。", "另存为「CSV UTF-8」，再试一次。"),
-        "en": ("{file} cannot be read.", "It is not written in UTF-8 (Excel writes another encoding unless told).",
+        "zh": ("读不懂 {file}。", "它不是 UTF-8 编码，看起来是 {encoding}（中文 Excel 默认存成 GBK，也就是 GB18030）。", "另存为「CSV UTF-8」，再试一次。"),
+        "en": ("{file} cannot be read.", "It is not written in UTF-8 but, it seems, in {encoding} (Excel writes another encoding unless told).",
                "Save it as \"CSV UTF-8\" and try again."),
     },
     "train_metadata_broken": {
@@ -138,14 +142,14 @@ ERRORS = {
                "Add the picture, or delete the line; mind upper and lower case and the ending."),
     },
     "train_picture_broken": {
-        "zh": ("打不开图片 {file}。", "文件损坏，或不是 PNG、JPEG、WebP、BMP：{cause}", "换一张完好的图片，或从 metadata.csv 里删掉这一行。"),
-        "en": ("The picture {file} cannot be opened.", "It is broken, or no PNG, JPEG, WebP or BMP: {cause}",
+        "zh": ("打不开图片 {file}。", "读到的问题：{cause}", "换一张完好的图片，或从 metadata.csv 里删掉这一行。"),
+        "en": ("The picture {file} cannot be opened.", "What was wrong: {cause}",
                "Put a whole one in its place, or delete its line in metadata.csv."),
     },
     "train_picture_huge": {
-        "zh": ("没有打开图片 {file}。", "它有 {width}×{height} 像素，超过 {most} 百万像素的上限，打开会占满内存。",
+        "zh": ("没有打开图片 {file}。", "它有 {pixels} 百万像素，超过 {most} 百万像素的上限，打开会占满内存。",
                "先把它缩小；训练用的图片 2000 像素就够了。"),
-        "en": ("The picture {file} was not opened.", "It claims {width} x {height} px, more than {most} million, which would fill the memory.",
+        "en": ("The picture {file} was not opened.", "It claims {pixels} million pixels, more than {most} million, which would fill the memory.",
                "Make it smaller first; 2000 px are plenty for a training."),
     },
     "train_one_picture": {
@@ -221,6 +225,15 @@ ERRORS = {
         "zh": ("不知道从哪里继续。", "resume=True 要从 output_path 里的检查点继续，这里没有写 output_path。", "写上之前训练用的 output_path。"),
         "en": ("There is nothing to go on from.", "resume=True needs the checkpoint in output_path, and no output_path is given.",
                "Name the output_path of the earlier training."),
+    },
+    "train_in_use": {
+        "zh": ("不能在 {folder} 里继续训练。", "另一个训练正在这个文件夹里写。", "等它结束或停下它；或者换一个 output_path，从头训练。"),
+        "en": ("The training in {folder} cannot be gone on with.", "Another training is writing to this folder.",
+               "Wait for it to end, or stop it; or train from the beginning in another output_path."),
+    },
+    "train_no_place": {
+        "zh": ("不能把训练写到 {folder}。", "系统的回答：{cause}", "换一个可以写的 output_path。"),
+        "en": ("The training cannot be written to {folder}.", "The system says: {cause}", "Choose an output_path that can be written to."),
     },
     "train_cannot_save": {
         "zh": ("检查点写不进 {file}。", "系统的回答：{cause}（需要 {size:.1f} MB）。上一个检查点还完好。",

@@ -1,16 +1,13 @@
 """Tensors that are computed once and kept on disk under the hash of everything they depend on."""
 
 import hashlib
-import os
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
 from course_lib.files import COURSE
+from course_lib.model.kept import keep, recall
 
 CACHE = COURSE / "outputs" / "train_cache"
 
@@ -28,32 +25,14 @@ class Cache:
             return make()
         name = hashlib.sha256(repr(key).encode()).hexdigest()[:40]
         file = self.folder / name[:2] / f"{name}.safetensors"
-        try:
-            with safe_open(file, framework="pt") as kept:
-                names = kept.keys()
-                tensors = {each: kept.get_tensor(each) for each in names}
+        tensors = recall(file, repr(key))
+        if tensors is not None:
             self.found += 1
-        except (OSError, SafetensorError):  # none, or a broken one
-            tensors = make()
-            self.made += 1
-            try:
-                write_whole(file, save({each: tensor.cpu().contiguous() for each, tensor in tensors.items()}))
-            except OSError as problem:  # a full disk costs the time to compute it again, not the training
-                self.problem = problem
+            return tensors
+        tensors = make()
+        self.made += 1
+        try:
+            keep(file, tensors, repr(key))
+        except OSError as problem:  # a full disk costs the time to compute it again, not the training
+            self.problem = problem
         return tensors
-
-
-def write_whole(file: Path, content: bytes) -> None:
-    """Write a file such that its place holds the old content or the new one, whatever happens; OSError if it cannot."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as writing:
-            writing.write(content)
-            writing.flush()
-            os.fsync(writing.fileno())  # the name must not change before the bytes are on the disk
-        os.replace(part, file)
-    except BaseException:
-        with suppress(OSError):
-            part.unlink()
-        raise

@@ -4,6 +4,7 @@ What is drawn at a step (pictures, noise) comes from the seed and the step's num
 """
 
 import json
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,8 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
+from course_lib.files import write_whole
 from course_lib.messages import error, text
-from course_lib.training.cache import write_whole
 from course_lib.training.config import TrainConfig, list_differences
 
 STATE = "checkpoint.safetensors"
@@ -57,7 +58,7 @@ def read_state(folder: Path, parameters: dict[str, Tensor], optimizer: torch.opt
                about: dict[str, object]) -> tuple[Counters, dict[str, dict[str, Tensor]]] | None:
     """Put a checkpoint's weights and moments in place and return its counters and extras; None where there is none.
 
-    LessonError where it is broken, or belongs to a training with other settings or data.
+    LessonError where it is broken, or belongs to a training with other settings, data or base model.
     """
     file = folder / STATE
     if not file.is_file():
@@ -67,20 +68,25 @@ def read_state(folder: Path, parameters: dict[str, Tensor], optimizer: torch.opt
             header = kept.metadata() or {}
             names = kept.keys()
             tensors = {name: kept.get_tensor(name) for name in names}
-        counters, known = Counters(**json.loads(header["counters"])), json.loads(header["about"])
-        settings = json.loads(known["settings"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as cause:
+        counters, known = read_counters(header["counters"]), json.loads(header["about"])
+        settings = dict(json.loads(known["settings"]))
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RecursionError) as cause:
         raise error("train_state_broken", file=file, cause=cause) from cause
     different = list_differences(config, settings)
-    different += [name for name in about if name != "settings" and about[name] != known.get(name)]
+    different += [text("train_base") if name == "base" else name for name in about
+                  if name != "settings" and about[name] != known.get(name)]
     if different:
         raise error("train_state_other", file=file, names=text("list_comma").join(different))
     sets: dict[str, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         kind, _, rest = name.partition(".")
         sets.setdefault(kind, {})[rest] = tensor
-    if sets["weight"].keys() != parameters.keys():
-        raise error("train_state_other", file=file, names="targets")
+    for kind, found in sets.items():
+        wrong = find_wrong(found, parameters, of_all=kind in ("weight", "average", "best"), shaped=kind != "step")
+        if wrong:
+            raise error("train_state_broken", file=file, cause=f"{kind}.{wrong}")
+    if "weight" not in sets or len({frozenset(sets.get(moment, ())) for moment in MOMENTS}) > 1:
+        raise error("train_state_broken", file=file, cause=text("list_comma").join(sorted(sets)))
     with torch.no_grad():
         for name, weight in parameters.items():
             weight.copy_(sets["weight"][name])
@@ -88,6 +94,26 @@ def read_state(folder: Path, parameters: dict[str, Tensor], optimizer: torch.opt
                 optimizer.state[weight] = {moment: place_moment(moment, sets[moment][name], weight)
                                            for moment in MOMENTS}
     return counters, {kind: weights for kind, weights in sets.items() if kind not in ("weight", *MOMENTS)}
+
+
+def read_counters(written: str) -> Counters:
+    """Read the counters of a checkpoint; TypeError or ValueError for numbers that are none."""
+    counters = Counters(**json.loads(written))
+    whole = (counters.step, counters.waited)
+    numbers = [*whole, counters.seconds, *(each for each in (counters.first_error, counters.best_loss)
+                                           if each is not None), *dict(counters.scaler).values()]
+    if any(type(each) not in (int, float) or not math.isfinite(each) for each in numbers) or any(
+            type(each) is not int or each < 0 for each in whole):
+        raise ValueError(written[:200])
+    return counters
+
+
+def find_wrong(found: dict[str, Tensor], parameters: dict[str, Tensor], *, of_all: bool, shaped: bool) -> str:
+    """Name the first tensor that cannot belong to a training's parameters, or is missing, "" where all can."""
+    for name in sorted(found.keys() ^ parameters.keys() if of_all else found.keys() - parameters.keys()):
+        return name
+    return next((name for name, tensor in found.items() if not tensor.is_floating_point()
+                 or tensor.shape != (parameters[name].shape if shaped else ()) or not tensor.isfinite().all()), "")
 
 
 def place_moment(moment: str, value: Tensor, weight: Tensor) -> Tensor:

@@ -89,10 +89,11 @@ def run(options: argparse.Namespace) -> None:
     with open_model(options) as pipe:
         result = fit(pipe, options.dataset_path, config, output_path=options.output_path, resume=options.resume)
     if first:
+        epoch = (max(result.step, 1) - 1) // config.steps_per_epoch
+        written = [write_lightning(result.path, epoch, result.step)] if options.lightning_ckpt else []
         print(result)
-        if options.lightning_ckpt:
-            epoch = (max(result.step, 1) - 1) // config.steps_per_epoch
-            print(text("train_saved", path=write_lightning(result.path, options.output_path, epoch, result.step)))
+        for path in written:
+            print(text("train_saved", path=path))
 
 
 def check_paths(options: argparse.Namespace) -> None:
@@ -150,8 +151,8 @@ def gather_parts(options: argparse.Namespace, folder: Path) -> Path:
     return folder
 
 
-def write_lightning(path: Path, output_path: Path, epoch: int, step: int) -> Path:
+def write_lightning(path: Path, epoch: int, step: int) -> Path:
     """Write the camp's file beside the LoRA, under the name that Lightning gives it in this epoch after these steps."""
     from course_lib.lora.conversion import convert
 
-    return convert(path, output_path / LIGHTNING.format(epoch=epoch, step=step), to="diffsynth")
+    return convert(path, path.parent / LIGHTNING.format(epoch=epoch, step=step), to="diffsynth")

@@ -5,7 +5,6 @@ needed, and every caption what the text encoder says of it.
 """
 
 import hashlib
-import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -19,18 +18,17 @@ from torch import Tensor
 
 from course_lib.lora.adapters import without_lora
 from course_lib.messages import error, text
-from course_lib.model.latents import check_size, empty_latent
+from course_lib.model.fingerprints import describe_change, fingerprint, hash_weights
+from course_lib.model.latents import check_size, empty_latent, grid_of
 from course_lib.model.text import Encoded, run_encoder
-from course_lib.model.text_cache import MAKE, WEIGHTS, CachedEncoder, collect, fingerprint
+from course_lib.model.text_cache import MAKE, WEIGHTS, CachedEncoder, collect
+from course_lib.pictures.buckets import choose_bucket
 from course_lib.sampling.drawing import sample
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.training.cache import Cache
 from course_lib.training.config import TrainConfig
 from course_lib.training.rows import METADATA, Row, read_rows
 
-VAE_FILES = ("vae/config.json", "vae/*.safetensors")
-UNET_FILES = ("unet/config.json", "unet/*.safetensors")
-MOST_ASPECT = 2.0  # of a bucket: one side at most twice the other
 LEAST_PICTURES = 2
 PRIOR_SETTINGS = SamplerSettings(steps=20, cfg=5.0)  # of the pictures that the base model draws for the prior
 
@@ -73,8 +71,9 @@ def encode_set(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConf
         "", *config.sample_prompts, *config.prior_prompts}
     texts = encode_captions(pipe, sorted(captions), kept)
     release_encoder(pipe)
+    vae = f"{hash_weights(pipe.vae)} {pipe.vae.config.scaling_factor}"
     train, validation, class_pictures = (
-        [Example(texts[row.caption], encode_row(pipe, row, config, kept, varied=varied)) for row in part]
+        [Example(texts[row.caption], encode_row(pipe, row, config, kept, vae=vae, varied=varied)) for row in part]
         for part, varied in ((rows, True), (held, False), (prior, True)))
     if config.prior_weight and config.prior_prompts:
         class_pictures += draw_prior(pipe, config, texts, kept)
@@ -121,7 +120,7 @@ def find_device(pipe: KolorsPipeline) -> torch.device:
 
 def encode_captions(pipe: KolorsPipeline, captions: list[str], kept: Cache) -> dict[str, Encoded]:
     """Return what the text encoder says of each caption."""
-    source = fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS))
+    source = fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS)) + describe_change(pipe.text_encoder)
     texts = {}
     for caption in captions:
         key = ("text", source, str(pipe.unet.dtype), caption)
@@ -149,13 +148,17 @@ def release_encoder(pipe: KolorsPipeline) -> None:
         collect()
 
 
-def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache, *, varied: bool) -> Tensor:
-    """Return the latents of a picture's variants, or of its middle alone, [variants, channels, height, width]."""
-    size = choose_bucket(pipe, row.size, config) if config.aspect_buckets else own_size(pipe, config)
+def encode_row(pipe: KolorsPipeline, row: Row, config: TrainConfig, kept: Cache, *, vae: str, varied: bool) -> Tensor:
+    """Return the latents of a picture's variants, or of its middle alone, [variants, channels, height, width].
+
+    `vae` tells the VAE from others.
+    """
+    size = own_size(pipe, config)
+    if config.aspect_buckets:
+        size = choose_bucket(row.size, size, grid_of(pipe))
     boxes = list_crops(row.size, size, config.crop_variants if varied and not config.center_crop else 1)
     flips = (False, True) if varied and config.random_flip else (False,)
-    source = fingerprint(Path(pipe.name_or_path), VAE_FILES)
-    key = ("latents", source, str(pipe.vae.dtype), row.digest, size, boxes, flips)
+    key = ("latents", vae, str(pipe.vae.dtype), row.digest, size, boxes, flips)
     return kept.recall(key, lambda: {"latents": encode_variants(pipe, row.picture, size, boxes, flips)})["latents"]
 
 
@@ -183,21 +186,10 @@ def list_crops(picture: tuple[int, int], size: tuple[int, int], most: int) -> li
     return [(left, top, left + width, top + height) for left, top in corners]
 
 
-def choose_bucket(pipe: KolorsPipeline, picture: tuple[int, int], config: TrainConfig) -> tuple[int, int]:
-    """Return the width and height nearest to a picture's shape, of about the usual number of pixels (NovelAI 2022)."""
-    width, height = own_size(pipe, config)
-    step = pipe.vae_scale_factor * 2 ** (len(pipe.unet.config.block_out_channels) - 1)  # whole at the lowest level
-    sizes = {(width, height)}
-    for side in range(step, round((width * height * MOST_ASPECT) ** 0.5) + 1, step):
-        other = width * height // side // step * step
-        if other and max(side / other, other / side) <= MOST_ASPECT:
-            sizes.add((side, other))
-    return min(sorted(sizes), key=lambda size: abs(math.log(size[0] / size[1] * picture[1] / picture[0])))
-
-
 def draw_prior(pipe: KolorsPipeline, config: TrainConfig, texts: dict[str, Encoded], kept: Cache) -> list[Example]:
     """Let the base model draw what it would without the LoRA; the latents alone are needed."""
-    source = fingerprint(Path(pipe.name_or_path), (*UNET_FILES, *MAKE, *WEIGHTS))
+    source = (hash_weights(pipe.unet),  # as they are now: a LoRA may have been merged into them
+              fingerprint(Path(pipe.name_or_path), (*MAKE, *WEIGHTS)), describe_change(pipe.text_encoder))
     width, height = own_size(pipe, config)
     pipe.unet.to(find_device(pipe))
     examples = []

@@ -6,6 +6,7 @@ UNet's prediction, its error, a step of AdamW on the LoRA's weights alone.
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from course_lib.training.cache import CACHE
 from course_lib.training.config import TrainConfig, check_config, rate_factor, tiny_config
 from course_lib.training.examples import Order, Say, encode_set
 from course_lib.training.loss import make_generator, noise_batch, noise_loss
+from course_lib.training.place import claim
 from course_lib.training.processes import Processes
 from course_lib.training.report import StepRecord
 from course_lib.training.run import Run
@@ -82,7 +84,8 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
           say: Say = print) -> Iterator[StepRecord]:
     """Train a LoRA of the UNet on dataset_path/train and yield a StepRecord after each step; it stays in the UNet.
 
-    Writes output_path/name.safetensors, samples/ and checkpoints to go on from with `resume`; nothing if it is None.
+    Writes output_path/name.safetensors, samples/ and checkpoints to go on from with `resume`; nothing if it is None. An
+    output_path that another training has used or is using is left alone, and a numbered one beside it taken.
     Leaving the loop, or a `stop()` that returns True, ends it after a step with both written. LessonError: data,
     settings, a loss that explodes, a full disk. `cache` is where latents and texts are kept, None for nowhere.
     """
@@ -97,13 +100,15 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
     try:
         with processes.first_alone():
             data = encode_set(pipe, dataset_path, config, cache=cache and Path(cache), say=say)
-        run = Run(pipe, data, config, processes, output_path and Path(output_path).expanduser(), name, say)
-        try:
+        with ExitStack() as held:
+            place = output_path and Path(output_path).expanduser()
+            if place and processes.first:
+                place = held.enter_context(claim(place, name, resume, say))
+            run = Run(pipe, data, config, processes, place, name, say)
+            held.callback(run.release)
             if resume:
                 run.resume()
             yield from take_steps(run, stop)
-        finally:
-            run.release()
     except torch.OutOfMemoryError as cause:
         raise error("train_no_memory", cause=first_line(cause)) from cause
 
@@ -178,8 +183,8 @@ def fit(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | No
         cache: str | Path | None = CACHE) -> TrainResult:
     """Train as `train` does, show it while it runs, and return what came of it; the LoRA stays in the UNet.
 
-    The stop button, an interrupt (Ctrl+C) and SIGTERM end it after a step with everything saved, or before its first
-    step at once. Where output_path is None the file goes to outputs/lora/ and the data set's name.
+    The stop button, an interrupt (Ctrl+C), SIGTERM and a closed terminal end it after a step with everything saved, or
+    before its first step at once. Where output_path is None the file goes to outputs/lora/ and the data set's name.
     """
     output_path = Path(output_path or OUTPUTS / Path(dataset_path).name)
     config = config or choose_config(pipe)
@@ -188,13 +193,17 @@ def fit(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | No
     try:
         # several processes stop together after a step; alone, what comes before the first step is left at once
         with interrupts(lambda: bool(records) or processes.count > 1) as interrupted:
-            for record in train(pipe, dataset_path, config, output_path=output_path, resume=resume, name=name,
-                                stop=lambda: view.stop_asked or interrupted(), cache=cache):
-                records.append(record)
-                view.show(records)
+            steps = train(pipe, dataset_path, config, output_path=output_path, resume=resume, name=name,
+                          stop=lambda: view.stop_asked or interrupted(), cache=cache)
+            with closing(steps):  # so that all is saved, even where nothing can be shown any more: a closed terminal
+                for record in steps:
+                    records.append(record)
+                    view.show(records)
     finally:
         view.end(records)
-    return describe_result(pipe, make_plain(name), tuple(records), output_path / f"{name}.safetensors", config.steps)
+    path = records[-1].path if records else None
+    return describe_result(pipe, make_plain(name), tuple(records), path or output_path / f"{name}.safetensors",
+                           config.steps)
 
 
 def describe_result(pipe: KolorsPipeline, name: str, records: tuple[StepRecord, ...], path: Path,

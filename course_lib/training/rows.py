@@ -1,21 +1,20 @@
 """What a training learns from: the pictures that metadata.csv names, with their captions, each checked before use."""
 
-import csv
-import hashlib
-import io
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from PIL import Image, ImageOps
+from PIL import Image
 
+from course_lib.dataset.table import NAME, is_file, stays_inside
+from course_lib.dataset.table_lines import FILE, TEXT, as_text, read_lines
 from course_lib.messages import error, text
+from course_lib.pictures import picture_files
+from course_lib.pictures.opening import MOST_PIXELS, Unreadable
 
-METADATA = "metadata.csv"
-COLUMNS = ("file_name", "text")  # the camp's, and Hugging Face's imagefolder
-FORMATS = ("PNG", "JPEG", "WEBP", "BMP")
-MOST_PIXELS = 64_000_000  # of one picture; a small file can claim any size and fill the memory when it is opened
-MOST_BYTES = 256 * 2**20  # of one picture's file
+METADATA = NAME
+COLUMNS = (FILE, TEXT)  # the camp's, and Hugging Face's imagefolder
+DECLARED = ("utf-8", "utf-16", "utf-32")  # encodings that a file is in for certain; the last two by their mark
 SHOWN_ROWS = 5  # that an error names
 
 
@@ -57,18 +56,18 @@ def read_metadata(file: Path) -> list[tuple[int, str, str]]:
     if not file.is_file():
         raise error("train_no_metadata", file=file)
     try:
-        with file.open(encoding="utf-8-sig", newline="") as content:
-            reader = csv.DictReader(content)
-            header = [name.strip() for name in reader.fieldnames or []]
-            reader.fieldnames = header
-            rows = [(reader.line_num, (row.get("file_name") or "").strip(), (row.get("text") or "").strip())
-                    for row in reader]
-    except UnicodeDecodeError as cause:
-        raise error("train_metadata_encoding", file=file) from cause
-    except (OSError, csv.Error) as cause:
+        table = read_lines(file)
+    except (OSError, ValueError) as cause:
         raise error("train_metadata_broken", file=file, cause=cause) from cause
-    if header and not set(COLUMNS) <= set(header):
-        raise error("train_metadata_header", file=file, found=",".join(header)[:200])
+    if table.encoding not in DECLARED or table.doubtful:  # another may be meant: nothing is trained on a guess
+        raise error("train_metadata_encoding", file=file, encoding=table.encoding or "?")
+    if table.columns and not set(COLUMNS) <= set(table.columns):
+        raise error("train_metadata_header", file=file, found=",".join(table.columns)[:200])
+    bad = next((line for line in table.rows if line.code), None)
+    if bad:
+        words = text(f"set_{bad.code}", value=bad.value)
+        raise error("train_metadata_broken", file=file, cause=text("set_line", line=bad.number, words=words))
+    rows = [(line.number, *(as_text(line.cells.get(column)).strip() for column in COLUMNS)) for line in table.rows]
     if not rows:
         raise error("train_metadata_empty", file=file)
     unnamed, wordless = ([line for line, *row in rows if not row[column]] for column in (0, 1))
@@ -82,9 +81,9 @@ def read_metadata(file: Path) -> list[tuple[int, str, str]]:
 def find_picture(folder: Path, name: str, line: int) -> Path:
     """Return the place of a picture that metadata.csv names; LessonError unless it is a file inside the folder."""
     place = folder / name
-    if "\0" in name or not place.resolve().is_relative_to(folder.resolve()):
+    if "\0" in name or not stays_inside(folder, place):
         raise error("train_picture_outside", name=name[:200], line=line, folder=folder)
-    if not place.is_file():
+    if not is_file(place):
         raise error("train_picture_missing", name=name[:200], line=line, folder=folder)
     return place
 
@@ -98,19 +97,10 @@ def check_picture(place: Path) -> tuple[str, tuple[int, int]]:
 def open_picture(place: Path) -> tuple[str, Image.Image]:
     """Read a picture: the sha256 of its file, and the picture in RGB, upright, white where it is transparent."""
     try:
-        if place.stat().st_size > MOST_BYTES:
-            raise error("train_picture_huge", file=place, width="?", height="?", most=MOST_PIXELS // 10**6)
-        content = place.read_bytes()
-        picture = Image.open(io.BytesIO(content), formats=FORMATS)
-        if picture.width * picture.height > MOST_PIXELS:  # told by the header; nothing is unpacked yet
-            raise error("train_picture_huge", file=place, width=picture.width, height=picture.height,
-                        most=MOST_PIXELS // 10**6)
-        picture = ImageOps.exif_transpose(picture)
-        if picture.has_transparency_data:
-            white = Image.new("RGBA", picture.size, "white")
-            picture = Image.alpha_composite(white, picture.convert("RGBA"))
-        return hashlib.sha256(content).hexdigest(), picture.convert("RGB")
-    except Image.DecompressionBombError as cause:
-        raise error("train_picture_huge", file=place, width="?", height="?", most=MOST_PIXELS // 10**6) from cause
-    except (OSError, ValueError, SyntaxError, EOFError) as cause:  # what PIL raises for broken files
-        raise error("train_picture_broken", file=place, cause=cause) from cause
+        opened = picture_files.open_picture(place)
+    except Unreadable as cause:
+        if cause.code == "too_many_pixels":
+            most = MOST_PIXELS // 10**6
+            raise error("train_picture_huge", file=place, pixels=cause.value // 10**6, most=most) from cause
+        raise error("train_picture_broken", file=place, cause=cause.words) from cause
+    return opened.sha256, opened.image

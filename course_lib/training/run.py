@@ -17,6 +17,7 @@ from course_lib.lora.adapters import list_names, make_plain
 from course_lib.lora.headers import BASES
 from course_lib.lora.verbs import add_lora, remove_lora, save_lora
 from course_lib.messages import LessonError, error, text
+from course_lib.model.fingerprints import hash_weights
 from course_lib.model.latents import empty_latent, to_images
 from course_lib.model.text_cache import collect
 from course_lib.pictures.picture import Picture
@@ -47,6 +48,7 @@ class Run:
         self.precision = choose_precision(config, self.device, say)
         self.alphas_bar = pipe.scheduler.alphas_cumprod.to(self.device)
         self.parameters = self.add_weights()
+        self.base = hash_weights(self.unet)
         self.validation = fix_batches(pipe, data.validation, config)
         self.weights = list(self.parameters.values())
         self.optimizer = torch.optim.AdamW(self.weights, lr=config.learning_rate, weight_decay=config.weight_decay,
@@ -107,7 +109,8 @@ class Run:
             return
         self.counters, extras = found
         names = list(self.parameters)
-        self.scaler.load_state_dict(self.counters.scaler)
+        if self.counters.scaler:
+            self.scaler.load_state_dict(self.counters.scaler)
         if "average" in extras:
             self.average = [extras["average"][name].to(self.device) for name in names]
         if "best" in extras:
@@ -118,7 +121,7 @@ class Run:
     def about(self) -> dict[str, object]:
         """Return what tells this training from another."""
         return {"settings": self.config.to_json(), "data": self.data.digest, "processes": self.processes.count,
-                "precision_used": self.precision}
+                "precision_used": self.precision, "base": self.base}
 
     def checkpoint(self) -> None:
         """Write all that is needed to go on; the first process alone does. LessonError for weights that are none."""

@@ -127,21 +127,25 @@ def open_view(first: bool = True) -> PlainView | LiveView:
 
 @contextmanager
 def interrupts(begun: Callable[[], bool] = lambda: True) -> Iterator[Callable[[], bool]]:
-    """Yield a function that says whether Ctrl+C, a notebook's interrupt or a cluster's SIGTERM has come in the block.
+    """Yield a function that says whether Ctrl+C, a notebook's interrupt, SIGTERM or SIGHUP has come in the block.
 
-    A second one, or one before anything has `begun`, interrupts at once. Only Python's main thread is told of signals.
+    SIGTERM is a cluster's, SIGHUP that of a closed terminal, sent by the system and by its shell. A second Ctrl+C, or
+    anything before what is done has `begun`, interrupts at once. Only Python's main thread is told of signals.
     """
     came: list[int] = []
 
     def note(number: int, frame: object) -> None:
         came.append(number)
-        if len(came) > 1 or not begun():
+        if came.count(signal.SIGINT) > 1 or not begun():
             raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield lambda: False
         return
-    kept = {number: signal.signal(number, note) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # `nohup` wants to go on
+        numbers.append(signal.SIGHUP)
+    kept = {number: signal.signal(number, note) for number in numbers}
     try:
         yield lambda: bool(came)
     finally:

@@ -32,6 +32,12 @@ class Worker:
             self._job.cancel()  # does nothing to a job that runs
             self._job = self._thread.submit(self._run, job, self._newest)
 
+    def close(self) -> None:
+        """Give up what runs, and let the thread end."""
+        with self._lock:
+            self._newest += 1
+            self._thread.shutdown(wait=False, cancel_futures=True)
+
     def _run(self, job: Job, number: int) -> None:
         with contextlib.suppress(Cancelled):  # a newer job waits
             job(self.pipe, lambda: number != self._newest)

@@ -1,21 +1,24 @@
 """From nodes and links to the two forms: the server's (API JSON) and the page's (UI JSON).
 
-The server's form has no notes, reroutes, muted or bypassed nodes and no subgraphs; ComfyUI's page resolves them
-before it sends a workflow, and so does this.
+The server's form has no notes, reroutes, muted or bypassed nodes, no wires by name and no subgraphs; ComfyUI's page
+resolves them before it sends a workflow, and so does this.
 """
 
 import random
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from course_lib.messages import error, text
+from course_lib.messages import LessonError, error, text
 from course_lib.workflow.node_types import NOT_SENT, NodeType
 from course_lib.workflow.parts import (
     BYPASSED,
+    GETTER,
     NOTES,
+    PAGE_ONLY,
     PRIMITIVE,
-    REROUTE,
+    REROUTES,
+    SETTER,
     SUBGRAPH_INPUT,
     SUBGRAPH_OUTPUT,
     VIRTUAL,
@@ -26,9 +29,11 @@ from course_lib.workflow.parts import (
 from course_lib.workflow.reading import drop_forced, name_values
 
 MOST_PLACES = 20_000  # nodes after subgraphs are unfolded; each use of one counts
+MOST_LETTERS = 16 * 2**20  # of the ids of all of them
+OLD_SAMPLER = "sample_"  # how names of samplers began before summer 2023
 NUMBERED = re.compile(r" \(\d+\)$")
-COMMENT = re.compile(r"/\*.*?\*/|//[^\n]*", re.DOTALL)
-CHOICE = re.compile(r"(?<!\\)\{((?:[^{}\\]|\\.)*)(?<!\\)\}", re.DOTALL)
+COMMENT = re.compile(r"/\*|//")  # how a comment in a prompt begins
+BRACE = re.compile(r"(?<!\\)[{}]")
 Types = Mapping[str, NodeType]
 
 
@@ -42,19 +47,35 @@ class Place:
     host: "Place | None" = None
 
 
-def write_api(root: Graph, types: Types) -> dict[str, dict]:
-    """Return the server's form; LessonError naming nodes whose values have no names, and circles of reroutes."""
+class Choice(str):
+    """A prompt with {a|b} as it stands on the page, which chooses one at random when it sends it."""
+
+
+def write_api(root: Graph, types: Types, strict: bool = True, sent: bool = False) -> dict[str, dict]:
+    """Return the server's form; LessonError naming nodes whose values have no names, and circles of reroutes.
+
+    Not strict is for looking into it: values without names stay under their place, "0", "1", ..., no defaults are
+    filled in, and no choice is made in a prompt (`Choice`). `sent`: the page has sent it already, so all is chosen.
+    """
     places = dict(unfold(root, root, None, ()))
-    active = {number: found for number, found in places.items() if is_sent(found, root)}
+    active = {number: found for number, found in places.items() if is_sent(found, root, types)}
+    groups = [found.node for found in places.values() if is_unnamed_group(found.node, root)]
     unnamed = [found.node for found in active.values() if not (found.node.type in types or has_names(found.node))]
-    if unnamed:
+    if groups or unnamed and strict:
+        unnamed = groups + unnamed
         raise error("graph_unnamed", nodes=text("list_comma").join(
             f"{node.type} ({node.id})" for node in unnamed[:10]), count=len(unnamed))
     written = {}
     for number, found in active.items():
-        inputs = write_values(found.node, types)
+        inputs = write_values(found, types, strict, sent)
         for name, socket in found.node.sockets.items():
-            source = find_source(found, name, socket.kind, places, root)
+            try:
+                source = find_source(found, name, socket.kind, places, root)
+            except LessonError:  # a circle
+                if strict:
+                    raise
+                inputs.pop(socket.name, None)
+                continue
             if isinstance(source, Value):
                 inputs[socket.name] = wrap(source.value)
             elif source is not None and source[0] in active:
@@ -76,24 +97,26 @@ class Value:
 
 def unfold(graph: Graph, root: Graph, host: Place | None, kinds: tuple[str, ...]) -> Iterator[tuple[str, Place]]:
     """Yield each node by its id, those inside subgraphs after the node that stands for them."""
-    total = 0
+    total = letters = 0
     for node in graph.nodes.values():
         found = Place(f"{host.id}:{node.id}" if host else node.id, graph, node, host)
         yield found.id, found
         if node.type in root.subgraphs:
             if node.type in kinds or len(kinds) > 20:
-                raise error("graph_subgraph_circle", id=found.id, name=root.subgraphs[node.type].name)
+                raise error("graph_subgraph_circle", id=found.id[:40], name=root.subgraphs[node.type].name)
             for pair in unfold(root.subgraphs[node.type], root, found, (*kinds, node.type)):
-                total += 1
-                if total > MOST_PLACES:
+                total, letters = total + 1, letters + len(pair[0])
+                if total > MOST_PLACES or letters > MOST_LETTERS:
                     raise error("graph_too_many", count=total, most=MOST_PLACES)
                 yield pair
 
 
-def is_sent(found: Place, root: Graph) -> bool:
+def is_sent(found: Place, root: Graph, types: Types) -> bool:
     """Say whether a node goes to the server: active, in active hosts, and no part of the page alone."""
     node = found.node
     if node.type in VIRTUAL or node.type in root.subgraphs or node.id in (SUBGRAPH_INPUT, SUBGRAPH_OUTPUT):
+        return False
+    if node.type not in types and any(names.match(node.type) for names in (SETTER, GETTER, PAGE_ONLY)):
         return False
     while found is not None:
         if not found.node.is_active:
@@ -107,20 +130,43 @@ def has_names(node: Node) -> bool:
     return not node.widgets or not all(name.isdecimal() for name in node.widgets)
 
 
-def write_values(node: Node, types: Types) -> dict[str, object]:
+def is_unnamed_group(node: Node, root: Graph) -> bool:
+    """Say whether a node is a group node whose values belong to nobody knows which node inside."""
+    return node.type in root.subgraphs and root.subgraphs[node.type].is_group and not has_names(node)
+
+
+def write_values(found: Place, types: Types, strict: bool, sent: bool) -> dict[str, object]:
     """Return a node's values by name as the server gets them, defaults where the file has none."""
+    node = found.node
     known = types.get(node.type)
     values = name_again(node, known) if known and not has_names(node) else node.widgets
-    if known:
+    if known and strict:
         values = {**{name: value for name, value in known.walk_widgets() if value is not None}, **values}
     written = {}
     for name, value in values.items():
-        if NUMBERED.sub("", name) in NOT_SENT or name.isdecimal():
+        if NUMBERED.sub("", name) in NOT_SENT or name.isdecimal() and strict:
             continue
-        if known and name in known.inputs and known.inputs[name].dynamic and isinstance(value, str):
-            value = choose(value)
+        shown = hold(found, name)
+        value = shown.value if shown else value
+        if known and name in known.inputs and known.inputs[name].dynamic and isinstance(value, str) and not sent:
+            value = choose(value) if strict or not has_choice(value) else Choice(value)
+        if name == "sampler_name" and isinstance(value, str):
+            value = value.removeprefix(OLD_SAMPLER)
         written[name] = wrap(value)
     return written
+
+
+def hold(found: Place, name: str) -> "Value | None":
+    """Return what a node's widget holds: on the host that shows it, else on the node itself; None where nothing does.
+
+    An empty place among a host's values leaves the inner one's.
+    """
+    host = found.host
+    shown = host.node.shown.get((found.node.id, name)) if host else None
+    outer = hold(host, shown) if shown is not None else None
+    if outer is not None:
+        return outer
+    return Value(found.node.widgets[name]) if found.node.widgets.get(name) is not None else None
 
 
 def name_again(node: Node, known: NodeType) -> dict[str, object]:
@@ -134,12 +180,45 @@ def wrap(value: object) -> object:
     return {"__value__": value} if isinstance(value, list) else value
 
 
-def choose(words: str) -> str:
+def has_choice(words: str) -> bool:
+    """Say whether a prompt holds {a|b}."""
+    counts: list[int] = []
+    choose(words, lambda options: counts.append(len(options)) or options[0])
+    return any(count > 1 for count in counts)
+
+
+def choose(words: str, pick: Callable[[list[str]], str] = random.choice) -> str:
     """Choose one of each {a|b} in a prompt at random, the inner ones first, and drop /* */ and // comments."""
-    words = COMMENT.sub("", words)
-    while found := CHOICE.search(words):
-        words = words[:found.start()] + random.choice(found[1].split("|")) + words[found.end():]
-    return words.replace("\\{", "{").replace("\\}", "}")
+    words = drop_comments(words)
+    parts: list[str] = []
+    opened: list[int] = []  # where in parts the braces stand that are open
+    place = 0
+    for brace in BRACE.finditer(words):
+        parts.append(words[place:brace.start()])
+        place = brace.end()
+        if brace[0] == "}" and opened:
+            inside = "".join(parts[opened[-1] + 1:])
+            del parts[opened.pop():]
+            parts.append(pick(inside.split("|")))
+        else:
+            opened += [len(parts)] if brace[0] == "{" else []
+            parts.append(brace[0])
+    return "".join([*parts, words[place:]]).replace("\\{", "{").replace("\\}", "}")
+
+
+def drop_comments(words: str) -> str:
+    """Return a prompt without its comments; one that is not closed is none."""
+    kept, place, start = [], 0, COMMENT.search(words)
+    last = words.rfind("*/")
+    while start:
+        end = words.find("\n", start.end()) if start[0] == "//" else words.find("*/", start.end()) + 2
+        if start[0] == "/*" and last < start.end():
+            start = COMMENT.search(words, start.start() + 1)
+            continue
+        end = len(words) if end < 0 else end
+        kept.append(words[place:start.start()])
+        place, start = end, COMMENT.search(words, end)
+    return "".join([*kept, words[place:]])
 
 
 def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place], root: Graph
@@ -148,7 +227,7 @@ def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place],
 
     Goes through reroutes, bypassed nodes, and both ends of subgraphs; LessonError for a circle of those.
     """
-    found, seen, rerouted = start, set(), False
+    found, seen, rerouted, nearer = start, set(), False, None
     link = found.node.inputs.get(name)
     while link is not None:
         if (found.id, link.id, link.output) in seen:
@@ -158,8 +237,9 @@ def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place],
             given = found.graph.nodes[SUBGRAPH_INPUT].outputs[link.output].name
             found = found.host
             link = found.node.inputs.get(given)
+            nearer = hold(found, given) or nearer  # the outermost host's value counts
             if link is None:
-                return Value(found.node.widgets[given]) if given in found.node.widgets else None
+                return nearer
             continue
         found = places[f"{found.host.id}:{link.source}" if found.host else link.source]
         node, slot = found.node, link.output
@@ -167,13 +247,33 @@ def find_source(start: Place, name: str, kind: str, places: Mapping[str, Place],
             link = pass_through(node, slot, kind)
         elif node.type in root.subgraphs:
             found, link = enter(found, slot, places, root)
-        elif node.type == REROUTE:
+        elif node.type in REROUTES:
             link, rerouted = next(iter(node.inputs.values()), None), True
+        elif GETTER.match(node.type) or SETTER.match(node.type):
+            found, link = follow_name(found, places)
         elif node.type == PRIMITIVE:  # ComfyUI's page loses a primitive's value at a reroute
-            return Value(node.widgets["value"]) if "value" in node.widgets and not rerouted else None
+            return hold(found, "value") if not rerouted else None
         else:
             return None if node.type in NOTES else (found.id, slot)
     return None
+
+
+def follow_name(found: Place, places: Mapping[str, Place]) -> tuple[Place, Link | None]:
+    """Return the setter whose name a getter asks for, here or around here, or the setter itself, with its input's link.
+
+    Where none has that name, or several have, nothing comes.
+    """
+    if SETTER.match(found.node.type):
+        return found, next(iter(found.node.inputs.values()), None)
+    name, level = next(iter(found.node.widgets.values()), None), found
+    while level is not None:
+        setters = [node for node in level.graph.nodes.values()
+                   if SETTER.match(node.type) and next(iter(node.widgets.values()), None) == name]
+        if setters:
+            found = places[f"{level.host.id}:{setters[0].id}" if level.host else setters[0].id]
+            return found, next(iter(setters[0].inputs.values()), None) if len(setters) == 1 else None
+        level = level.host
+    return found, None
 
 
 def pass_through(node: Node, slot: int, kind: str) -> Link | None:

@@ -1,23 +1,24 @@
-"""From a file, a PNG or a dict to the tree of plain values that a workflow is written as; nothing in it is trusted."""
+"""From a file, a picture or a dict to the tree of plain values that a workflow is written as; nothing is trusted."""
 
 import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
 
+from course_lib.files import refuse_pointer
 from course_lib.messages import LessonError, error
-from course_lib.sampling.metadata import read_chunks
+from course_lib.pictures.text_chunks import MOST_BYTES as MOST_PICTURE
+from course_lib.pictures.text_chunks import SIGNATURE_BYTES, name_kind, read_texts
 
 MOST_BYTES = 16 * 2**20  # of a JSON text; the largest of ComfyUI's own templates has 0.4 MiB
 MOST_DEPTH = 60  # of lists and objects in each other
 MOST_VALUES = 1_000_000
 MOST_SHOWN = 80  # letters of a file's name or of a reason
-PNG = b"\x89PNG\r\n\x1a\n"
 CHUNKS = ("workflow", "prompt")  # what stood on the page tells more than what was run
 
 
 def open_tree(source: object) -> tuple[Mapping[str, object], str]:
-    """Return what a workflow file, a PNG that holds one, JSON text or a dict says, and what to call it.
+    """Return what a workflow file, a picture that holds one, JSON text or a dict says, and what to call it.
 
     LessonError for anything that is no JSON object of bounded size and depth.
     """
@@ -35,25 +36,26 @@ def open_tree(source: object) -> tuple[Mapping[str, object], str]:
 
 def read_bytes(path: Path, name: str) -> bytes:
     """Return a file's bytes; LessonError where it cannot be read or is too large to be a workflow."""
+    refuse_pointer(path)
     try:
         with path.open("rb") as file:
-            content = file.read(len(PNG))
-            content += file.read() if content == PNG else file.read(MOST_BYTES)
+            content = file.read(SIGNATURE_BYTES)
+            content += file.read(MOST_BYTES if name_kind(content) is None else MOST_PICTURE)
     except (OSError, ValueError) as cause:
         raise error("graph_no_file", name=name, cause=getattr(cause, "strerror", None) or cause) from cause
     return content
 
 
 def read_content(content: bytes, name: str) -> Mapping[str, object]:
-    """Read a PNG's chunks or a JSON text."""
-    if not content.startswith(PNG):
+    """Read the texts in a picture, or a JSON text."""
+    if name_kind(content[:SIGNATURE_BYTES]) is None:
         return parse(content, name)
-    chunks = read_chunks(content, name)
+    texts = read_texts(content, name).texts
     reasons = []
-    for key in filter(chunks.get, CHUNKS):
+    for key in filter(texts.get, CHUNKS):
         try:
-            return parse(chunks[key].encode("utf-8", "replace"), f"{name}: {key}")
-        except LessonError as cause:  # the other chunk may be whole
+            return parse(texts[key].encode("utf-8", "replace"), f"{name}: {key}")
+        except LessonError as cause:  # the other text may be whole
             reasons.append(cause)
     if reasons:
         raise reasons[0]
@@ -97,7 +99,7 @@ def check_tree(tree: object, name: str) -> Mapping[str, object]:
 
 def as_number(value: object, default: float = 0.0) -> float:
     """Return a finite number of the page within a million px, whole where it is; the default for anything else."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < math.inf:
         return default
     return max(-10**6, min(10**6, value))
 

@@ -1,4 +1,4 @@
-"""`read` opens a workflow of ComfyUI: UI JSON, API JSON, or the PNG that it made."""
+"""`read` opens a workflow of ComfyUI: UI JSON, API JSON, or the picture that it made."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from pathlib import Path
 from course_lib.messages import text
 from course_lib.workflow.api_form import write_api
 from course_lib.workflow.files import open_tree
+from course_lib.workflow.hosts import add_groups, name_hosts
 from course_lib.workflow.known import list_known
 from course_lib.workflow.node_types import NodeType, read_types
 from course_lib.workflow.page_form import write_page
@@ -27,7 +28,8 @@ class Workflow(Graph):
 
         `definitions`: the answer of /object_info or node classes by name, beside those known here.
         """
-        return write_api(self, self.types if definitions is None else {**self.types, **read_types(definitions)})
+        return write_api(self, self.types if definitions is None else {**self.types, **read_types(definitions)},
+                         sent=self.form == "api")
 
     def to_ui(self, definitions: Mapping[str, object] | None = None) -> dict[str, object]:
         """Return the form that ComfyUI's page opens, laid out in columns where the nodes have no places yet."""
@@ -36,7 +38,7 @@ class Workflow(Graph):
 
 def read(source: str | Path | bytes | Mapping[str, object],
          definitions: Mapping[str, object] | None = None) -> Workflow:
-    """Read a workflow from a JSON file or text, a PNG, or a dict; LessonError for what is none.
+    """Read a workflow from a JSON file or text, a PNG, JPEG or WEBP, or a dict; LessonError for what is none.
 
     What does not fit in it is left out and told in `problems`.
     """
@@ -45,6 +47,8 @@ def read(source: str | Path | bytes | Mapping[str, object],
     form, tree = find_form(tree, name)
     problems: list[str] = []
     graph = (read_page if form == "ui" else read_api)(tree, types, problems)
+    add_groups(graph, types, problems)
+    name_hosts(graph, problems)
     workflow = Workflow(graph.nodes, graph.groups, graph.name, graph.subgraphs, graph.extra, form, problems, types)
     for _, part in workflow.walk():
         if cycle := part.find_cycle():

@@ -63,10 +63,11 @@ def complete(node: Node, types: Mapping[str, NodeType]) -> Node:
 def find_depths(graph: Graph) -> dict[str, int]:
     """Return for each node how many nodes its data has come through at most; a circle is cut where it closes."""
     depths = dict.fromkeys(graph.nodes, 0)
+    links = [link for link in graph.links if link.source in depths]  # a part of a graph has links from outside
     for _ in range(min(len(graph.nodes), 200)):  # no way is longer than this; a circle would never end
         changed = False
-        for link in graph.links:
-            if depths[link.target] < depths.get(link.source, 0) + 1 <= len(graph.nodes):
+        for link in links:
+            if depths[link.target] < depths[link.source] + 1 <= len(graph.nodes):
                 depths[link.target], changed = depths[link.source] + 1, True
         if not changed:
             break

@@ -18,9 +18,9 @@ def write_page(root: Graph, types: Types) -> dict[str, object]:
     """Return the page's form, the nodes without a place laid out in columns."""
     page = {"id": root.extra.get("id"), "revision": 0, **write_level(root, types),
             "config": {}, "extra": {}, "version": 0.4, **root.extra}
-    if root.subgraphs:
-        inside = [{"id": kind, "version": 1, **write_level(graph, types), "config": {}, "extra": {}, **graph.extra,
-                   "name": graph.name} for kind, graph in root.subgraphs.items()]
+    inside = [{"id": kind, "version": 1, **write_level(graph, types), "config": {}, "extra": {}, **graph.extra,
+               "name": graph.name} for kind, graph in root.subgraphs.items() if not graph.is_group]
+    if inside:  # the insides of group nodes stand in `extra` as they were read
         page["definitions"] = {"subgraphs": inside}
     return {key: value for key, value in page.items() if value is not None}
 
@@ -31,7 +31,10 @@ def write_level(graph: Graph, types: Types) -> dict[str, object]:
     numbers, links = number_links(graph)
     boxes = place(graph, types)
     places = {key: at for at, key in enumerate(graph.nodes)}
-    nodes = [write_node(node, boxes[node.id], numbers, links, types, places[node.id])
+    given: dict[tuple[str, int], list[int]] = {}
+    for link, number in links:
+        given.setdefault((link.source, link.output), []).append(number)
+    nodes = [write_node(node, boxes[node.id], numbers, given, types, places[node.id])
              for node in graph.nodes.values() if node.id not in ends]
     written = {
         "last_node_id": max([int(key) for key in graph.nodes if key.isdecimal()], default=0),
@@ -64,16 +67,14 @@ def number_links(graph: Graph) -> tuple[dict[tuple[str, str], int], list[tuple[L
     return numbers, links
 
 
-def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int], links: list[tuple[Link, int]],
-               types: Types, order: int) -> dict[str, object]:
-    """Return one node of the page's form."""
+def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int],
+               given: Mapping[tuple[str, int], list[int]], types: Types, order: int) -> dict[str, object]:
+    """Return one node of the page's form; `numbers` are the links at its inputs, `given` those at its outputs."""
     written = {"id": as_number_id(node.id), "type": node.type, "pos": [*box[:2]], "size": [*box[2:]], "flags": {},
                "order": order, "mode": node.mode,
                "inputs": [{**write_socket(socket), "link": numbers.get((node.id, name))}
                           for name, socket in node.sockets.items()],
-               "outputs": [{**write_socket(socket), "slot_index": slot,
-                            "links": [number for link, number in links
-                                      if link.source == node.id and link.output == slot] or None}
+               "outputs": [{**write_socket(socket), "slot_index": slot, "links": given.get((node.id, slot))}
                            for slot, socket in enumerate(node.outputs)],
                "properties": node.properties}
     if node.title:
@@ -81,9 +82,11 @@ def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int], lin
     if node.extra.get("widgets_form") == "dict":
         written["widgets_values"] = node.widgets
     elif node.widgets or node.type in types and types[node.type].list_widgets():
-        written["widgets_values"] = write_widgets(node, types)
-        if node.extra.get("widgets_form") == "named":  # newer pages write the names beside the values
-            written["widgets_values_named"] = node.widgets
+        if node.extra.get("widgets_form") != "names":
+            written["widgets_values"] = write_widgets(node, types)
+        if node.extra.get("widgets_form") in ("named", "names"):  # newer pages write the names beside the values
+            written["widgets_values_named"] = {name: value for name, value in node.widgets.items()
+                                               if not name.isdecimal()}
     return {**written, **{key: value for key, value in node.extra.items() if key != "widgets_form"}}
 
 

@@ -1,13 +1,21 @@
 """What a workflow is made of: nodes with sockets and widgets, the links between them, groups, subgraphs."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 MUTED, BYPASSED = 2, 4  # values of a node's mode; 0 is active
 NOTES = ("Note", "MarkdownNote")
 REROUTE, PRIMITIVE = "Reroute", "PrimitiveNode"
-VIRTUAL = (*NOTES, REROUTE, PRIMITIVE)  # of the page alone; the server never sees them
+REROUTES = (REROUTE, "Reroute (rgthree)", "mxReroute")
+VIRTUAL = (*NOTES, *REROUTES, PRIMITIVE)  # of the page alone; the server never sees them
+# So are these of widespread node packs, unless a server has them: wires by name, labels, switches of modes.
+SETTER = re.compile(r"(easy set|Set)Node\b")
+GETTER = re.compile(r"(easy get|Get)Node\b")
+PAGE_ONLY = re.compile(r"(PM )?Fast (Groups )?(Muter|Bypasser|Actions Button)\b|(Label|Bookmark|Node Collector|"
+                       r"Random Unmuter|Mute / Bypass (Repeater|Relay)) \(rgthree\)$|Note Plus \(mtb\)$")
 SUBGRAPH_INPUT, SUBGRAPH_OUTPUT = "-10", "-20"  # ids of the two ends of a subgraph, inside it
+GROUP_NODE = "group node"  # marks the inside of one
 
 
 @dataclass
@@ -55,6 +63,8 @@ class Node:
     outputs: list[Socket] = field(default_factory=list)
     properties: dict = field(default_factory=dict)
     extra: dict = field(default_factory=dict)  # colour, flags, and whatever else a file says
+    # Of a node that stands for a subgraph: (id of a node inside, its widget) -> the widget here that shows it
+    shown: dict[tuple[str, str], str] = field(default_factory=dict)
 
     @property
     def is_active(self) -> bool:
@@ -87,6 +97,11 @@ class Graph:
         """Return every link that ends at an input, by number."""
         links = [link for node in self.nodes.values() for link in node.inputs.values() if link]
         return sorted(links, key=lambda link: link.id)
+
+    @property
+    def is_group(self) -> bool:
+        """Say whether this is the inside of a group node, which pages before subgraphs had."""
+        return GROUP_NODE in self.extra
 
     def walk(self) -> Iterator[tuple[str, "Graph"]]:
         """Yield this graph and its subgraphs, each with its name."""

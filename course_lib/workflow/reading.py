@@ -3,7 +3,7 @@
 What does not fit is left out and named in a list of problems; a broken file never ends in a traceback.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from itertools import count
 
 from course_lib.messages import error, text
@@ -23,6 +23,8 @@ from course_lib.workflow.parts import (
 
 MOST_NODES = 5_000
 MOST_PROBLEMS = 20  # more are only counted
+MOST_ADDED = 100  # sockets that a file does not list
+MOST_NUMBER = 2**53  # of a link or slot: what a page can count to
 NODE_KEYS = ("id", "type", "title", "pos", "size", "mode", "inputs", "outputs", "properties", "widgets_values",
              "widgets_values_named", "order")
 GRAPH_KEYS = ("nodes", "links", "groups", "definitions", "name", "id", "inputNode", "outputNode", "inputs", "outputs",
@@ -106,7 +108,7 @@ def read_page(tree: Mapping[str, object], types: Types, problems: list[str]) -> 
         part = as_dict(todo.pop(0))
         kind = as_text(part.get("id"))
         if kind and kind not in graph.subgraphs and is_page(part):
-            graph.subgraphs[kind] = read_level(part, types, problems)
+            graph.subgraphs[kind] = read_level(part, types, problems, inside=True)
             todo += as_list(as_dict(part.get("definitions")).get("subgraphs"))
     check_count(graph)
     return graph
@@ -119,8 +121,8 @@ def check_count(graph: Graph) -> None:
         raise error("graph_too_many", count=nodes, most=MOST_NODES)
 
 
-def read_level(tree: Mapping[str, object], types: Types, problems: list[str]) -> Graph:
-    """Read one graph, without the insides of the subgraphs in it."""
+def read_level(tree: Mapping[str, object], types: Types, problems: list[str], inside: bool = False) -> Graph:
+    """Read one graph, without the insides of the subgraphs in it; `inside`: it is a subgraph's."""
     graph = Graph(name=as_text(tree.get("name")),
                   extra={key: value for key, value in tree.items() if key not in GRAPH_KEYS})
     if "id" in tree:
@@ -138,8 +140,9 @@ def read_level(tree: Mapping[str, object], types: Types, problems: list[str]) ->
             node.id = new_id(graph, raw)
         graph.nodes[node.id] = node
         pairs.append((node, as_list(value.get("inputs"))))
-    add_ends(graph, tree)
     table = {link.id: link for link in read_links(tree.get("links"))}
+    add_ends(graph, tree, table.values() if inside else ())
+    add_outputs(graph, table.values(), types)
     for node, sockets in pairs:
         for name, socket in zip(node.inputs, (value for value in sockets if isinstance(value, dict))):
             number = socket.get("link")
@@ -175,7 +178,7 @@ def read_links(raw: object) -> list[Link]:
             value = [value.get(key) for key in LINK_KEYS]
         else:
             value, extra = [*as_list(value), "*"][:6], {}
-        if len(value) == 6 and all(type(value[at]) is int for at in (0, 2, 4)):  # True is no number here
+        if len(value) == 6 and all(type(value[at]) is int and abs(value[at]) < MOST_NUMBER for at in (0, 2, 4)):
             links.append(Link(value[0], as_text(value[1]), value[2], as_text(value[3]), str(value[4]),
                               read_kind(value[5]), extra))
     return links
@@ -194,20 +197,42 @@ def connect(graph: Graph, link: Link | None, node: Node, name: str, problems: li
     return Link(link.id, link.source, link.output, node.id, name, link.kind, link.extra)
 
 
-def add_ends(graph: Graph, tree: Mapping[str, object]) -> None:
-    """Add a subgraph's two ends as nodes: what it takes are the outputs of one, what it gives the other's inputs."""
+def add_ends(graph: Graph, tree: Mapping[str, object], links: Iterable[Link]) -> None:
+    """Add a subgraph's two ends as nodes: what it takes are the outputs of one, what it gives the other's inputs.
+
+    Files made by programs may leave out how they look, or name only the links to them.
+    """
     for number, key, sockets in ((SUBGRAPH_INPUT, "inputNode", "inputs"), (SUBGRAPH_OUTPUT, "outputNode", "outputs")):
-        if not isinstance(tree.get(key), dict):
+        slots = [link.output if key == "inputNode" else int(link.input) for link in links
+                 if (link.source if key == "inputNode" else link.target) == number]
+        if not isinstance(tree.get(key), dict) and not slots:
             continue
-        bounding = as_numbers(tree[key].get("bounding"), 4) or (0, 0, 128, 68)
-        node = Node(number, key, position=bounding[:2], size=bounding[2:], extra={"end": tree[key]})
+        about = as_dict(tree.get(key))
+        bounding = as_numbers(about.get("bounding"), 4) or (0, 0, 128, 68)
+        node = Node(number, key, position=bounding[:2], size=bounding[2:], extra={"end": about} if about else {})
         found = [read_socket(value) for value in as_list(tree.get(sockets)) if isinstance(value, dict)]
+        if not found:
+            found = [Socket(str(slot)) for slot in range(min(max(slots, default=-1) + 1, MOST_ADDED))]
         if key == "inputNode":
             node.outputs = found
         else:
             node.sockets = name_sockets(found)
             node.inputs = dict.fromkeys(node.sockets)
         graph.nodes[number] = node
+
+
+def add_outputs(graph: Graph, links: Iterable[Link], types: Types) -> None:
+    """Give the outputs that links name to nodes of which a file lists none; a page always lists them."""
+    bare = {node.id: node for node in graph.nodes.values() if not node.outputs}
+    for link in links:
+        node = bare.get(link.source)
+        if node is None or not 0 <= link.output < MOST_ADDED:
+            continue
+        known = types.get(node.type)
+        if known and not node.outputs:
+            node.outputs = [Socket(name, kind) for name, kind in known.outputs]
+        while len(node.outputs) <= link.output:
+            node.outputs.append(Socket(str(len(node.outputs)), link.kind))
 
 
 def read_node(value: Mapping[str, object], types: Types) -> Node:
@@ -221,11 +246,16 @@ def read_node(value: Mapping[str, object], types: Types) -> Node:
                 {key: part for key, part in value.items() if key not in NODE_KEYS})
     values = value.get("widgets_values")
     named = as_dict(value.get("widgets_values_named"))
-    node.extra["widgets_form"] = "dict" if isinstance(values, dict) else "named" if named else "list"
+    node.extra["widgets_form"] = "dict" if isinstance(values, dict) else "list" if not named else "named" if isinstance(
+        values, list) else "names"
     if isinstance(values, dict):
         node.widgets = dict(values)
     elif isinstance(values, list):
-        node.widgets = name_values(values, list_names(node, values, named, types))
+        names = place_names(named, values)  # what a page has named wins over what its places tell
+        node.widgets = name_values(values, names) if names else {
+            **name_values(values, list_names(node, values, types)), **named}
+    else:
+        node.widgets = dict(named)
     return node
 
 
@@ -264,14 +294,12 @@ def name_values(values: list, names: list[str]) -> dict[str, object]:
     return named
 
 
-def list_names(node: Node, values: list, named: dict, types: Types) -> list[str]:
-    """Return the names of a node's values: as the file says, as its class is defined, or as its sockets tell."""
+def list_names(node: Node, values: list, types: Types) -> list[str]:
+    """Return the names of a node's values: as its class is defined, or as its sockets tell."""
     if node.type in NOTES:
         return ["text"]
     if node.type == PRIMITIVE:
         return ["value", CONTROL, FILTER]
-    if named and list(named.values()) == values[:len(named)]:
-        return list(named)
     if node.type in types:
         return drop_forced([*types[node.type].list_widgets()], types[node.type], values)
     names = []
@@ -279,6 +307,20 @@ def list_names(node: Node, values: list, named: dict, types: Types) -> list[str]
         if socket.widget:
             names += [socket.widget, *([CONTROL] if socket.widget in SEEDS and socket.kind == "INT" else [])]
     return names if len(names) == len(values) else []
+
+
+def place_names(named: dict, values: list) -> list[str]:
+    """Return the names of a node's values in their order, where a page has written both; [] where they do not fit.
+
+    Values that have no name, such as a button's, keep their place as a name.
+    """
+    names, left = [], list(named.items())
+    for place, value in enumerate(values):
+        if left and left[0][1] == value and type(left[0][1]) is type(value):
+            names.append(left.pop(0)[0])
+        else:
+            names.append(str(place))
+    return names if named and not left else []
 
 
 def drop_forced(names: list[str], known: NodeType, values: list) -> list[str]:

@@ -65,7 +65,7 @@ def measure_letter(letter: str) -> float:
 def fit(words: str, width: float, size: int) -> str:
     """Return one line that fits into `width` px, shortened with "…" where it is longer."""
     words = " ".join(words[:MOST_LETTERS].split())
-    if measure(words, size) <= width:
+    if not words or measure(words, size) <= width:
         return words
     count, used = 0, measure("…", size)
     while used + size * measure_letter(words[count]) <= width:

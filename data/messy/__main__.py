@@ -7,8 +7,11 @@ from pathlib import Path
 
 from PIL import Image
 
+from course_lib.dataset.example_sets import MESSY_JOURNAL, check_messy, hash_messy
 from course_lib.dataset.making.scenes import Scene, Thing, describe
 from course_lib.dataset.making.synthesis import render
+from course_lib.files import write_json
+from course_lib.messages import LessonError
 from course_lib.pictures.emoji import GROUNDS, subjects
 from data.messy import FOLDER, NEEDED, Raw, plant
 
@@ -35,12 +38,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path, help="a new folder; one that holds an earlier messy set is made again")
     folder = parser.parse_args().folder
-    raw = folder / "raw"
-    if raw.exists():
-        if not (folder / "truth.csv").is_file():
-            raise SystemExit(f"{raw} is no messy set and was left alone")
-        shutil.rmtree(raw)
-    plant(draw_subjects(NEEDED), open_photos(), raw)
+    try:
+        check_messy(folder)
+    except LessonError as problem:
+        raise SystemExit(str(problem)) from problem
+    shutil.rmtree(folder / "raw", ignore_errors=True)
+    plant(draw_subjects(NEEDED), open_photos(), folder / "raw")
+    write_json(folder / MESSY_JOURNAL, hash_messy(folder))
 
 
 if __name__ == "__main__":

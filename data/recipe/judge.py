@@ -18,7 +18,8 @@ import torch.nn.functional as F
 from diffusers import AutoencoderKL
 from PIL import Image
 
-from course_lib.pictures import JudgeNet, emoji, to_tensor
+from course_lib.pictures import emoji
+from course_lib.pictures.classifier import JudgeNet, to_tensor
 from data.recipe.common import ALL_STYLES, load_checkpoint, log, one_cycle, save_checkpoint
 
 STEPS = 2000

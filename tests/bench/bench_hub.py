@@ -1,6 +1,6 @@
 """Measure a second start with 2 GB on disk and no server: seconds before loading begins, and what a re-hash would cost.
 
-    PYTHONPATH=.:tests python tests/bench/bench_hub.py
+    PYTHONPATH=.:tests/servers python tests/bench/bench_hub.py
 """
 
 import os

@@ -10,8 +10,10 @@ from typing import Protocol
 
 from PIL import Image
 
+from course_lib.checks import check_secret, is_loopback
 from course_lib.dataset.captions.vision_model import ask, load_vision_model, shrink
-from course_lib.dataset.collecting.web import Web, is_loopback
+from course_lib.dataset.collecting.connection import read_address
+from course_lib.dataset.collecting.web import Web
 from course_lib.dataset.making.scenes import describe, from_json
 from course_lib.dataset.making.synthesis import SCENES
 from course_lib.dataset.table import FILE, TEXT, read_rows
@@ -23,6 +25,7 @@ from course_lib.pictures.wording import read_prompt
 MODEL = "Qwen/Qwen2.5-VL-3B-Instruct"  # on ModelScope; 7.5 GB, answers in Chinese and English
 MOST_TOKENS = 120
 ANSWER_BYTES = 1_000_000
+ANSWER_SECONDS = 300.0  # a model on a CPU thinks for minutes before its first word
 # Names that cameras, phones and programs give: they say nothing about the picture.
 EMPTY_NAMES = re.compile(r"img|dscn?|dscf|pxl|image|photo|picture|pic|screenshot|untitled|download|wechat|"
                          r"微信图片|屏幕截图|截图|图片|照片|未命名|下载|[0-9a-f]{12,}|p?\d+", re.IGNORECASE)
@@ -154,7 +157,7 @@ class OpenAIBackend(AlwaysReady):
         self.model, self.temperature = model, temperature
         self.base = os.environ.get("OPENAI_BASE_URL", "").strip().rstrip("/")
         self.settings = (self.base, temperature, MOST_TOKENS)
-        key = os.environ.get("OPENAI_API_KEY", "").strip()
+        key = check_secret("OPENAI_API_KEY", os.environ.get("OPENAI_API_KEY", ""))
         if not self.base.startswith(("http://", "https://")):
             raise error("caption_no_service")
         if key and self.base.startswith("http://") and not is_loopback(self.base):
@@ -167,7 +170,8 @@ class OpenAIBackend(AlwaysReady):
         question = {"model": self.model, "temperature": self.temperature, "seed": seed, "max_tokens": MOST_TOKENS,
                     "messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": address}},
                                                               {"type": "text", "text": prompt}]}]}
-        with Web(pause=0) as web:  # the address is the learner's own, and no redirect is followed
+        # The address is the learner's own, in this network too, and no redirect is followed.
+        with Web(pause=0, trusted=[read_address(self.base).netloc.decode()], seconds=ANSWER_SECONDS) as web:
             answer = web.ask("POST", f"{self.base}/chat/completions", most_bytes=ANSWER_BYTES, headers=self.headers,
                              json=question)
         if answer.status != 200:

@@ -3,15 +3,26 @@
 `edit_captions(folder)` as a cell's last line. Enter saves and goes on; Tab reaches the buttons, the space bar presses.
 """
 
-import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import ipywidgets as widgets
 from PIL import Image
 
-from course_lib.dataset.table import FILE, NAME, SOURCE, TEXT, find_file, read_table, write_table
-from course_lib.messages import LessonError, error, text
-from course_lib.pictures.opening import ENDINGS, open_picture
+from course_lib.dataset.folder import find_set, list_rows
+from course_lib.dataset.table import (
+    FILE,
+    SOURCE,
+    TEXT,
+    Row,
+    choose_table,
+    find_file,
+    read_table,
+    write_table,
+    write_twin,
+)
+from course_lib.messages import LessonError, text
+from course_lib.pictures.opening import open_picture
 from course_lib.pictures.picture import encode_png
 from course_lib.widgets.panels import button, row
 from course_lib.widgets.style import STYLE, say, say_problem
@@ -22,18 +33,11 @@ Key = tuple[str, int]  # a file's name, and which of the rows with this name
 
 def edit_captions(folder: str | Path) -> "CaptionEditor":
     """Return an editor of a folder's captions (its metadata.csv, or that of its train); LessonError for no pictures."""
-    folder = Path(folder)
-    if not (folder / NAME).is_file() and (folder / "train" / NAME).is_file():
-        folder = folder / "train"
-    return CaptionEditor(folder)
+    return CaptionEditor(find_set(folder))
 
 
-def list_rows(folder: Path) -> dict[Key, dict[str, str]]:
-    """Return a folder's rows by file name and number; without a table, a row without a caption for each picture."""
-    rows = read_table(folder)
-    if not rows and folder.is_dir():
-        endings = {*ENDINGS.values(), ".jpeg"}
-        rows = [{FILE: file.name, TEXT: ""} for file in sorted(folder.iterdir()) if file.suffix.lower() in endings]
+def key_rows(rows: Sequence[Row]) -> dict[Key, Row]:
+    """Return rows by file name and number."""
     seen: dict[str, int] = {}
     keyed = {}
     for each in rows:
@@ -48,9 +52,8 @@ class CaptionEditor(widgets.VBox):
     def __init__(self, folder: Path):
         super().__init__()
         self.folder = folder
-        self.rows = list_rows(folder)
-        if not self.rows:
-            raise error("caption_no_pictures", folder=folder)
+        self.rows = key_rows(list_rows(folder))
+        self.unlisted = set(self.rows) - set(key_rows(read_table(folder)))  # pictures that the table does not name yet
         self.order = list(self.rows)
         self.at = next((place for place, key in enumerate(self.order) if not self.rows[key][TEXT].strip()), 0)
         self._begun = ""  # the caption as it was when this picture was shown
@@ -142,8 +145,11 @@ class CaptionEditor(widgets.VBox):
         return True
 
     def read(self) -> dict[Key, dict[str, str]]:
-        """Return the rows that the file holds now; where it is gone, those that were read last."""
-        return list_rows(self.folder) if (self.folder / NAME).exists() else dict(self.rows)
+        """Return the rows that the table holds now, and those of pictures that are not in it yet."""
+        if not choose_table(self.folder).exists():
+            return dict(self.rows)  # where it is gone, those that were read last
+        there = key_rows(read_table(self.folder))
+        return there | {key: self.rows[key] for key in self.order if key in self.unlisted and key not in there}
 
     def write(self, found: dict[Key, dict[str, str]], mine: str) -> None:
         """Put this caption among the rows that the file holds, write them, and go on from there."""
@@ -153,7 +159,7 @@ class CaptionEditor(widgets.VBox):
             found[here][SOURCE] = ""  # it is a person's now, and no backend writes over it
         write_table(self.folder, list(found.values()))
         write_twin(self.folder, here[0], mine)
-        self.rows, self.order = found, list(found)
+        self.rows, self.order, self.unlisted = found, list(found), set()
         self.at, self._begun = self.order.index(here), mine
 
     def settle(self, mine: bool) -> None:
@@ -194,12 +200,3 @@ def shrink(picture: Image.Image) -> Image.Image:
     """Return a picture small enough to be sent to the browser at once."""
     picture.thumbnail((SHOWN, SHOWN), Image.Resampling.LANCZOS)
     return picture
-
-
-def write_twin(folder: Path, name: str, words: str) -> None:
-    """Renew the .txt beside a picture where there is one, as other trainings read it."""
-    twin = find_file(folder, name).with_suffix(".txt")
-    if twin.is_file():
-        part = twin.with_name(f"{twin.name}.{os.getpid()}.part")
-        part.write_text(words, encoding="utf-8", newline="")
-        os.replace(part, twin)

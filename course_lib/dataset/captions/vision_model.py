@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 from PIL import Image
 
+from course_lib.files import refuse_pointer
 from course_lib.messages import error
 
 if TYPE_CHECKING:
@@ -28,6 +29,8 @@ def load_vision_model(folder: Path) -> "tuple[ProcessorMixin, PreTrainedModel]":
         model = AutoModelForImageTextToText.from_pretrained(folder, trust_remote_code=False, local_files_only=True,
                                                             use_safetensors=True, dtype="auto")
     except (OSError, ValueError, ImportError, RuntimeError, KeyError, AttributeError, TypeError) as cause:
+        for file in folder.glob("*"):
+            refuse_pointer(file)
         raise error("caption_model", folder=folder, cause=f"{type(cause).__name__}: {cause}"[:300]) from cause
     return processor, model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
 

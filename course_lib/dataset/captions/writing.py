@@ -6,14 +6,16 @@ Every result says which backend and model wrote it; a picture that fails costs o
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from course_lib.dataset.captions.backends import Backend, find_backend
-from course_lib.dataset.table import FILE, SOURCE, TEXT, find_file, read_table, write_table
+from course_lib.dataset.folder import find_set, list_rows
+from course_lib.dataset.table import FILE, SOURCE, TEXT, Row, choose_table, find_file, merge_rows, read_table
+from course_lib.dataset.text_encoding import mend_surrogates
 from course_lib.files import COURSE
 from course_lib.messages import LessonError, error, text
 from course_lib.pictures.opening import open_picture
@@ -66,7 +68,7 @@ def write_one(image: Image.Image | str | Path, prompt: str, lang: str, seed: int
         return known
     writer.ready()
     try:
-        words = " ".join(writer.write(picture, image, prompt, lang, seed).split())
+        words = " ".join(mend_surrogates(writer.write(picture, image, prompt, lang, seed)).split())
         if not words or len(words) > LONGEST:
             raise error("caption_strange", letters=len(words))
     except LessonError as problem:
@@ -106,37 +108,54 @@ def caption_folder(folder: str | Path, prompt: str | None = None, lang: str = "z
                    trigger: str = "", template: str | None = None, again: bool = False,
                    backend: str | Backend = "rule", progress: Callable[[int, int], None] | None = None,
                    **options: object) -> list[Caption]:
-    """Fill in the captions that a folder's metadata.csv lacks; one result for each picture that was looked at.
+    """Write the captions that a folder's pictures lack into its metadata.csv; one result for each that was looked at.
 
-    A caption without a `caption_source` is a person's and stays; one that a backend wrote is renewed only with `again`.
-    `trigger` is put before each by `template` ("{trigger}，{caption}"). The table is written every 20 pictures.
+    A picture without a row gets one, blank if the backend knows nothing to say. A caption without a `caption_source` is
+    a person's and stays, also one typed meanwhile; one that a backend wrote is renewed only with `again`. `trigger` is
+    put before each by `template` ("{trigger}，{caption}"). The table is written every 20 pictures.
     """
-    folder = Path(folder)
-    rows = read_table(folder)
-    waiting = [row for row in rows if not row[TEXT].strip() or again and row.get(SOURCE)]
+    folder = find_set(folder)
     writer = find_backend(backend, **options)
     pattern = template or TEMPLATE.get(lang, "")
     if trigger and ("{trigger}" not in pattern or "{caption}" not in pattern):
         raise error("caption_template", template=pattern)
-    results = []
+    rows = list_rows(folder)
+    listed = {row[FILE] for row in read_table(folder)}
+    before = {row[FILE]: row[TEXT] for row in rows}
+    waiting = [row for row in rows if not row[TEXT].strip() or again and row.get(SOURCE)]
+    results, written = [], []
     for number, row in enumerate(waiting, start=1):
-        try:
-            image = find_file(folder, row[FILE])
-        except LessonError as problem:
-            results.append(Caption("", writer.name, writer.model, problem.what))
-            continue
-        found = caption([image], prompt, lang, seed, backend=writer)[0]
+        found = caption_row(folder, row, prompt, lang, seed, writer)
         results.append(found)
-        if not found.error:
-            row[TEXT], row[SOURCE] = add_trigger(found.text, trigger, pattern), f"{found.source}:{found.model}"
-        if number % 20 == 0:
-            write_table(folder, rows)
+        written.append({FILE: row[FILE], TEXT: ""} if found.error else
+                       {FILE: row[FILE], TEXT: add_trigger(found.text, trigger, pattern),
+                        SOURCE: f"{found.source}:{found.model}"})
+        if number % 20 == 0 or number == len(waiting):
+            put_captions(folder, written, before, listed)
+            written = []
         if progress:
             progress(number, len(waiting))
-    write_table(folder, rows)
     failed = sum(bool(result.error) for result in results)
     print(text("caption_done", written=len(results) - failed, failed=failed, kept=len(rows) - len(waiting)))
+    if failed:
+        print(text("caption_fill_in", failed=failed, table=choose_table(folder)))
     return results
+
+
+def caption_row(folder: Path, row: Row, prompt: str | None, lang: str, seed: int, writer: Backend) -> Caption:
+    """Caption the picture of one row; what is wrong with its name becomes the result's `error`."""
+    try:
+        image = find_file(folder, row[FILE])
+    except LessonError as problem:
+        return Caption("", writer.name, writer.model, problem.what)
+    return caption([image], prompt, lang, seed, backend=writer)[0]
+
+
+def put_captions(folder: Path, written: Sequence[Row], before: Mapping[str, str], listed: Collection[str]) -> None:
+    """Put captions into the table as it is by now; one that was typed meanwhile stays, and no deleted row returns."""
+    there = {row[FILE] for row in read_table(folder)}
+    wanted = [row for row in written if row[FILE] in there or row[FILE] not in listed]
+    merge_rows(folder, wanted, keep=lambda old, new: old[TEXT].strip() not in ("", before[new[FILE]].strip()))
 
 
 def add_trigger(words: str, trigger: str, template: str = TEMPLATE["zh"]) -> str:

@@ -3,15 +3,17 @@
 What a site lets robots read is not what it lets anybody use: the rights of every picture still have to be asked for.
 """
 
-import re
 from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
-from html.parser import HTMLParser
 from pathlib import Path
-from urllib.parse import urldefrag, urljoin, urlsplit
-from urllib.robotparser import RobotFileParser
+from urllib.parse import urlsplit
 
+from protego import Protego
+
+from course_lib.checks import is_loopback
+from course_lib.dataset.collecting.connection import read_address
+from course_lib.dataset.collecting.pages import read_page, read_words
 from course_lib.dataset.collecting.rights import (
     PICTURE_BYTES,
     Brought,
@@ -23,62 +25,36 @@ from course_lib.dataset.collecting.rights import (
     save_picture,
     write_rows,
 )
-from course_lib.dataset.collecting.web import Answer, Busy, Web, is_loopback
+from course_lib.dataset.collecting.web import Busy, Web
 from course_lib.messages import LessonError, error, text
 
-ROBOT = "KolorsCourse"  # the name that robots.txt may speak to
+ROBOT = "KolorsCourse"  # the name that robots.txt and pages may speak to
 ROBOTS_BYTES = 500_000  # as much of robots.txt as RFC 9309 asks a robot to read
 PAGE_BYTES = 2_000_000
 LONGEST_URL = 500  # letters; a trap of links makes ever longer ones
 FASTEST = 1.0  # seconds between two requests to a site that is not on this machine, whatever the learner asks for
+AGENT = "KolorsCourse/0.1"  # both forms of it: robots.txt may give either
+A_YEAR = 365 * 24 * 3600  # seconds
+MOST_RULES = 2_000_000
 SLOWEST = 60.0  # seconds between two requests; a site that asks for more does not want robots
+LOOKS, TRIES = 20, 10  # addresses looked at for a page that is read, pictures tried for one that is wanted
+MOST_OFFERED = 20_000  # pictures of all pages
 CLOSED = ("noindex", "none", "noai", "noimageai", "noimageindex")  # what a page says of its pictures
 
 
 @dataclass(frozen=True)
 class Rules:
-    """What a site's robots.txt says: which addresses may be read, and how many seconds apart.
+    """What a site's robots.txt says: which addresses may be read, and how many seconds apart."""
 
-    `patterns` are the disallowed paths with `*` and `$`, which Python's own parser does not understand.
-    """
-
-    parser: RobotFileParser
+    parser: Protego
     pause: float
-    patterns: tuple[re.Pattern, ...] = ()
 
     def allow(self, url: str) -> bool:
         """Say whether this robot may read an address."""
-        parts = urlsplit(url)
-        path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"
-        return self.parser.can_fetch(ROBOT, url) and not any(pattern.match(path) for pattern in self.patterns)
-
-
-class Page(HTMLParser):
-    """Collects a page's links and pictures (address, words beside it), and what it says to robots."""
-
-    def __init__(self, url: str):
-        super().__init__()
-        self.base = url
-        self.links: list[str] = []
-        self.pictures: list[tuple[str, str]] = []
-        self.said: set[str] = set()
-
-    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
-        """Take links, pictures and what a page says to robots."""
-        given = {name: value or "" for name, value in attributes}
-        if tag == "a" and given.get("href") and "nofollow" not in given.get("rel", "").lower().split():
-            self.links.append(self.full(given["href"]))
-        elif tag == "img" and given.get("src"):
-            self.pictures.append((self.full(given["src"]), given.get("alt", "")))
-        elif tag == "meta" and given.get("name", "").lower() in ("robots", ROBOT.lower()):
-            self.said |= read_words(given.get("content", ""))
-
-    def full(self, link: str) -> str:
-        """Return a link as a whole address without its fragment, "" for one that is none."""
         try:
-            return urldefrag(urljoin(self.base, link.strip())).url
-        except ValueError:
-            return ""
+            return self.parser.can_fetch(url, AGENT)
+        except ValueError:  # no address at all
+            return False
 
 
 def crawl(start: str, folder: str | Path, *, contact: str = "", most_pages: int = 20, most_pictures: int = 50,
@@ -93,10 +69,11 @@ def crawl(start: str, folder: str | Path, *, contact: str = "", most_pages: int 
         if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= high:
             raise error("make_scene", field=field, value=repr(value), allowed=f"0 - {high}")
     contact, folder = find_contact(contact), Path(folder)
-    home = urlsplit(start)
+    home = read_address(start)
+    start, place = str(home), home.netloc.decode("ascii")
     pause = choose_pause(start, pause)
-    with Web(contact, trusted=[home.netloc], pause=pause) as web:
-        rules = read_rules(web, f"{home.scheme}://{home.netloc}", pause)
+    with Web(contact, trusted=[place], pause=pause) as web:
+        rules = read_rules(web, f"{home.scheme}://{place}", pause)
         web.pause = rules.pause
         if not rules.allow(start):
             raise error("source_robots", url=start)
@@ -112,43 +89,38 @@ def choose_pause(start: str, pause: float) -> float:
 
 def read_rules(web: Web, site: str, pause: float) -> Rules:
     """Read a site's robots.txt: none means that all is allowed, an error of the server that nothing is (RFC 9309)."""
-    parser = RobotFileParser()
     try:
         answer = web.get(f"{site}/robots.txt", most_bytes=ROBOTS_BYTES, stay=True, accepted=(200, 404, 410))
     except LessonError as cause:
         raise error("source_robots_unread", site=site, cause=cause.what) from cause
-    lines = answer.content.decode("utf-8", "replace").lstrip("\ufeff").splitlines() if answer.status == 200 else []
-    parser.parse(lines)
-    rate = parser.request_rate(ROBOT)
-    wanted = max(float(parser.crawl_delay(ROBOT) or 0), rate.seconds / rate.requests if rate and rate.requests else 0)
+    try:
+        parser = parse_rules(answer.content.decode("utf-8-sig", "replace") if answer.status == 200 else "")
+    except ValueError as cause:
+        raise error("source_robots_unread", site=site, cause=text("source_rules_many", most=MOST_RULES)) from cause
+    rate = parser.request_rate(AGENT)
+    wanted = max(min(parser.crawl_delay(AGENT) or 0, A_YEAR), min(rate.seconds, A_YEAR) / rate.requests if rate else 0)
     if wanted > SLOWEST:
         raise error("source_slow", site=site, seconds=round(wanted))
-    return Rules(parser, max(pause, wanted), read_patterns(lines))
+    return Rules(parser, max(pause, wanted))
 
 
-def read_patterns(lines: list[str]) -> tuple[re.Pattern, ...]:
-    """Read the disallowed paths with `*` or `$` that speak to this robot or to all; what is allowed again is not."""
-    patterns, names, in_rules = [], set(), False
-    for line in lines:
-        field, _, value = (part.strip() for part in line.split("#")[0].partition(":"))
-        if field.lower() == "user-agent":
-            names = {value.lower()} if in_rules else names | {value.lower()}
-            in_rules = False
-        elif field:
-            in_rules = True
-            if field.lower() == "disallow" and names & {"*", ROBOT.lower()} and set("*$") & set(value):
-                path = ".*".join(re.escape(part) for part in value.removesuffix("$").split("*"))
-                patterns.append(re.compile(path + ("$" if value.endswith("$") else "")))
-    return tuple(patterns)
+def parse_rules(rules: str) -> Protego:
+    """Parse a robots.txt; ValueError for one that would fill the memory: each rule counts for each robot before it."""
+    if rules.lower().count("agent") * len(rules.splitlines()) > MOST_RULES:
+        raise ValueError(f"more than {MOST_RULES} rules")
+    return Protego.parse(rules)
 
 
 def walk(web: Web, rules: Rules, start: str, most_pages: int, depth: int) -> dict[str, tuple[str, str]]:
     """Read pages breadth-first; return the pictures that they show: address -> (page, words beside it)."""
     waiting, seen = deque([(start, 0)]), {start}
     offered: dict[str, tuple[str, str]] = {}
-    read = 0
-    while waiting and read < most_pages:
+    read = looked = 0
+    while waiting and read < most_pages and looked < LOOKS * most_pages:
         url, far = waiting.popleft()
+        looked += 1
+        if not rules.allow(url):  # asked when its turn comes: a page may hold more links than rules can be asked about
+            continue
         try:
             answer = web.get(url, most_bytes=PAGE_BYTES, stay=True)
         except Busy:
@@ -160,53 +132,38 @@ def walk(web: Web, rules: Rules, start: str, most_pages: int, depth: int) -> dic
         read += 1
         if answer.kind not in ("text/html", "application/xhtml+xml") or not rules.allow(answer.url):
             continue
-        page = read_page(answer)
+        page = read_page(answer, ROBOT)
         if not page.said & set(CLOSED):
-            for picture, words in page.pictures:
-                offered.setdefault(picture, (answer.url, words))
+            for picture, words in page.pictures[:MOST_OFFERED - len(offered)]:
+                offered.setdefault(picture[:LONGEST_URL + 1], (answer.url, words[:LONGEST_URL]))
         if far < depth and not page.said & {"nofollow", "none"}:
             for link in page.links:
-                if link not in seen and may_visit(link, start, rules):
+                if len(seen) < LOOKS * most_pages and link not in seen and is_near(link, start):
                     seen.add(link)
                     waiting.append((link, far + 1))
     return offered
 
 
-def read_page(answer: Answer) -> Page:
-    """Read a page's links, pictures, and what it and its headers say to robots."""
-    page = Page(answer.url)
-    page.feed(answer.content.decode("utf-8", "replace"))
-    page.close()
-    page.said |= read_words(answer.headers.get("x-robots-tag", ""))
-    return page
-
-
-def read_words(said: str) -> set[str]:
-    """Return the words of a robots rule: "NoIndex, noai" -> {"noindex", "noai"}."""
-    return set(said.lower().replace(",", " ").replace(":", " ").split())
-
-
-def may_visit(url: str, start: str, rules: Rules) -> bool:
-    """Say whether an address is on the same site, not too long to be true, and open to robots."""
+def is_near(url: str, start: str) -> bool:
+    """Say whether an address is on the same site and not too long to be true."""
     try:
         there, home = urlsplit(url), urlsplit(start)
     except ValueError:
         return False
-    return (there.scheme, there.netloc) == (home.scheme, home.netloc) and len(url) <= LONGEST_URL and rules.allow(url)
+    return (there.scheme, there.netloc) == (home.scheme, home.netloc) and len(url) <= LONGEST_URL
 
 
 def bring_all(web: Web, rules: Rules, offered: dict[str, tuple[str, str]], folder: Path, most: int) -> Brought:
     """Fetch the pictures that were found, those on the same site that robots may read; the others are named."""
-    known = read_known(folder)
-    rows, brought = dict(known), Brought([], [], [])
+    known, brought = read_known(folder), Brought([], [], [])
     for url, (page, words) in offered.items():
         if url in known:
             brought.kept.append(known[url]["file_name"])
             continue
-        if len(brought.saved) >= most:
+        if len(brought.saved) >= most or len(brought.problems) >= TRIES * most:
             break
         try:
-            if not may_visit(url, page, rules):
+            if not is_near(url, page) or not rules.allow(url):
                 raise error("source_robots", url=url[:150])
             answer = web.get(url, most_bytes=PICTURE_BYTES, stay=True)
             if not rules.allow(answer.url) or read_words(answer.headers.get("x-robots-tag", "")) & set(CLOSED):
@@ -218,9 +175,8 @@ def bring_all(web: Web, rules: Rules, offered: dict[str, tuple[str, str]], folde
                 break
             continue
         candidate = Candidate("crawler", url, page, clean(words), training=False)
-        rows[url] = make_row(candidate, name, width, height, folder)
         brought.saved.append(name)
-        write_rows(folder, list(rows.values()))
+        write_rows(folder, [make_row(candidate, name, width, height, folder)])
     print(text("source_crawled", saved=len(brought.saved), kept=len(brought.kept), failed=len(brought.problems),
                folder=folder.name))
     return brought
@@ -234,7 +190,5 @@ def open_for_training(folder: str | Path, names: Collection[str], licence: str) 
     if unknown or not licence.strip():
         raise error("make_scene", field="names", value=text("list_comma").join(sorted(unknown)) or repr(licence),
                     allowed=text("list_comma").join(row["file_name"] for row in rows.values()))
-    for row in rows.values():
-        if row["file_name"] in names:
-            row.update(training="yes", licence=clean(licence))
-    write_rows(folder, list(rows.values()))
+    write_rows(folder, [{**row, "training": "yes", "licence": clean(licence)} for row in rows.values()
+                        if row["file_name"] in names])

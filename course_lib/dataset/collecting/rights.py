@@ -7,14 +7,17 @@ from) and ATTRIBUTION.txt, which goes along wherever the pictures go.
 import hashlib
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from course_lib.dataset.table import FILE, TEXT, find_file, read_table, write_table
-from course_lib.messages import error, text
-from course_lib.pictures.opening import ENDINGS, open_picture, read_header
+from course_lib.dataset.table import FILE, TEXT, Row, find_file, is_file, merge_rows, read_table
+from course_lib.files import sha256, write_whole
+from course_lib.messages import LANGUAGES, LessonError, error, language
+from course_lib.pictures.opening import ENDINGS, decode, open_picture, read_header
+from course_lib.texts import TEXTS
 
 ATTRIBUTION = "ATTRIBUTION.txt"
 NOT_FOR_TRAINING = "not_for_training.csv"
@@ -110,57 +113,101 @@ def read_licence(name: object) -> str:
 
 
 def save_picture(content: bytes, folder: Path, url: str) -> tuple[str, int, int]:
-    """Save a picture under a name made from its address; return name, width, height. LessonError for a broken one."""
+    """Save a picture under a name made from its address; return name, width, height. LessonError for a broken one.
+
+    A file of that name that holds something else stays: the picture then gets a number.
+    """
     kind, _, _ = read_header(content)
     width, height = open_picture(content).size
-    name = hashlib.sha256(url.encode()).hexdigest()[:16] + ENDINGS[kind]
-    part = folder / f"{name}.{os.getpid()}.part"
+    stem, number = hashlib.sha256(url.encode()).hexdigest()[:16], 1
+    place = folder / f"{stem}{ENDINGS[kind]}"
+    while os.path.lexists(place) and not (is_file(place) and place.read_bytes() == content):
+        number += 1
+        place = folder / f"{stem}_{number}{ENDINGS[kind]}"
     try:
-        part.write_bytes(content)
-        os.replace(part, folder / name)
+        write_whole(place, content)
     except OSError as cause:
-        part.unlink(missing_ok=True)
-        raise error("cannot_write", path=folder / name, cause=cause.strerror or cause) from cause
-    return name, width, height
+        raise error("cannot_write", path=place, cause=cause.strerror or cause) from cause
+    return place.name, width, height
 
 
-def read_known(folder: Path) -> dict[str, dict[str, str]]:
-    """Return the rows of an earlier download by their pictures' addresses, of those that are still there and whole."""
+def is_whole(place: Path) -> bool:
+    """Tell whether a file is a picture that can be read to its end."""
+    try:
+        decode(place)
+    except LessonError:
+        return False
+    return True
+
+
+def read_known(folder: Path) -> dict[str, Row]:
+    """Return the rows of an earlier download by their pictures' addresses, of those that are still there and whole.
+
+    A picture that was changed since, such as one that the learner cropped, is there too.
+    """
     rows = {}
-    for row in [*read_table(folder), *read_table(folder, NOT_FOR_TRAINING)]:
+    for row in read_brought(folder):
         file = find_file(folder, row[FILE])
-        if row.get("picture_url") and file.is_file() and sum_of(file) == row.get("sha256"):
+        if row["picture_url"] and is_file(file) and (sha256(file) == row.get("sha256") or is_whole(file)):
             rows[row["picture_url"]] = row
     return rows
 
 
-def sum_of(file: Path) -> str:
-    """Return a file's sha256."""
-    return hashlib.sha256(file.read_bytes()).hexdigest()
+def read_brought(folder: Path) -> list[Row]:
+    """Return the rows that a download wrote, of both tables; the learner's own are not among them."""
+    return [row for row in [*read_table(folder), *read_table(folder, NOT_FOR_TRAINING)] if row.get("picture_url")]
 
 
-def make_row(candidate: Candidate, name: str, width: int, height: int, folder: Path) -> dict[str, str]:
+def make_row(candidate: Candidate, name: str, width: int, height: int, folder: Path) -> Row:
     """Return a picture's row of metadata.csv; its caption is left for a person or for `caption_folder`."""
     told = asdict(candidate)
     kept = {key: told[key] for key in ("title", "creator", "creator_url", "licence", "licence_url", "attribution",
                                        "source")}
     return {FILE: name, TEXT: "", **kept, "source_url": candidate.page, "picture_url": candidate.url,
             "training": "yes" if candidate.training else "no", "width": str(width), "height": str(height),
-            "sha256": sum_of(folder / name)}
+            "sha256": sha256(folder / name)}
 
 
-def write_rows(folder: Path, rows: list[dict[str, str]]) -> None:
-    """Write metadata.csv and ATTRIBUTION.txt; rows that may not be trained on go to a table that no training reads."""
+def write_rows(folder: Path, rows: Sequence[Row]) -> None:
+    """Add rows to metadata.csv and to ATTRIBUTION.txt; what may not be trained on goes to a table of its own.
+
+    Rows and lines that others wrote stay, and so does a caption that a row has by then.
+    """
+    before = read_brought(folder)
+    old = {row["picture_url"]: row for row in before}  # of a picture that was damaged, and now has another file
+    rows = [{**row, TEXT: row[TEXT] or old.get(row["picture_url"], row)[TEXT]} for row in rows]
+    gone = {old[row["picture_url"]][FILE] for row in rows if row["picture_url"] in old} - {row[FILE] for row in rows}
     allowed = [row for row in rows if row["training"] == "yes"]
-    write_table(folder, allowed)
-    if len(allowed) < len(rows):
-        write_table(folder, [row for row in rows if row["training"] != "yes"], NOT_FOR_TRAINING)
-    lines = [text("source_attribution_head")]
+    barred = [row for row in rows if row["training"] != "yes"]
+    merge_rows(folder, allowed, drop=gone)
+    merge_rows(folder, barred, NOT_FOR_TRAINING, drop=gone | {row[FILE] for row in allowed})
+    write_attribution(folder, before, read_brought(folder))
+
+
+def write_attribution(folder: Path, before: Sequence[Row], rows: Sequence[Row]) -> None:
+    """Write the authors of all rows into ATTRIBUTION.txt, and keep every line there that no row gave."""
+    path = folder / ATTRIBUTION
+    try:
+        there = path.read_bytes().decode("utf-8-sig", "surrogateescape").splitlines() if is_file(path) else []
+        given = {line for spoken in LANGUAGES for line in attribute([*before, *rows], spoken)}
+        own = [line for line in there if line.strip() and line not in given]
+        if rows or there:
+            write_whole(path, "\n".join([*attribute(rows, language()), *own, ""]).encode("utf-8", "surrogateescape"))
+    except OSError as cause:
+        raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
+
+
+def attribute(rows: Sequence[Row], spoken: str) -> list[str]:
+    """Return the lines that name the pictures' authors and licences, in a language."""
+    def say(key: str, **values: object) -> str:
+        return TEXTS[key][spoken].format(**values)
+
+    lines = [say("source_attribution_head")] if rows else []
     for row in sorted(rows, key=lambda row: row[FILE]):
-        words = row["attribution"] or text("source_attribution", title=row["title"] or row[FILE],
-                                           creator=row["creator"] or text("source_no_creator"),
-                                           licence=row["licence"] or text("source_no_licence"))
-        marked = words if row["training"] == "yes" else f"{words} {text('source_no_training')}"
-        lines.append("\n".join([f"{row[FILE]}: {marked}", *(f"    {row[key]}" for key in ("licence_url", "source_url")
-                                                         if row[key])]))
-    (folder / ATTRIBUTION).write_text("\n".join(lines) + "\n", encoding="utf-8")
+        words = row.get("attribution") or say("source_attribution", title=row.get("title") or row[FILE],
+                                              creator=row.get("creator") or say("source_no_creator"),
+                                              licence=row.get("licence") or say("source_no_licence"))
+        marked = words if row.get("training") == "yes" else f"{words} {say('source_no_training')}"
+        lines.append(f"{row[FILE]}: {marked}")
+        lines += [f"    {row[key]}" for key in ("licence_url", "source_url") if row.get(key)]
+    return lines

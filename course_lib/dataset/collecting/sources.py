@@ -8,8 +8,10 @@ import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
+from course_lib.checks import check_secret, is_loopback
+from course_lib.dataset.collecting.connection import read_address
 from course_lib.dataset.collecting.rights import (
     FREE,
     LICENCES,
@@ -25,7 +27,7 @@ from course_lib.dataset.collecting.rights import (
     save_picture,
     write_rows,
 )
-from course_lib.dataset.collecting.web import Busy, Web, is_loopback
+from course_lib.dataset.collecting.web import Busy, Web
 from course_lib.messages import LessonError, error, text
 
 ANSWER_BYTES = 5_000_000
@@ -63,17 +65,18 @@ def search(query: str, *, source: str = "openverse", count: int = 20, licences: 
     service = check_search(query, source, count, licences, purpose)
     headers = find_key(service)
     base = (base_url or service.base).rstrip("/")
+    place = read_address(base).netloc
     if headers and base.startswith("http://") and not is_loopback(base):
         raise error("caption_key_open", base=base)
     found: list[Candidate] = []
     left_out = 0
-    with Web(find_contact(contact), trusted=[urlsplit(base).netloc],
+    with Web(find_contact(contact), trusted=[place.decode("ascii")],
              pause=service.pause if pause is None else pause) as web:
         for candidates in turn_pages(web, service, base, query, licences, headers):
             for candidate in candidates:
                 if not service.training or candidate.licence in licences:
                     # a key goes to the service alone, whatever address its answer names
-                    home = urlsplit(candidate.notify).netloc == urlsplit(base).netloc
+                    home = candidate.notify and read_address(candidate.notify).netloc == place
                     found.append(candidate if home else replace(candidate, notify=""))
                 else:
                     left_out += 1
@@ -102,7 +105,7 @@ def check_search(query: str, source: str, count: int, licences: Collection[str],
 
 def find_key(service: Service) -> dict[str, str]:
     """Return the header that holds a service's key, from the environment alone; LessonError where one is needed."""
-    key = os.environ.get(service.key, "").strip() if service.key else ""
+    key = check_secret(service.key, os.environ.get(service.key, "")) if service.key else ""
     if not key and service.needs_key:
         raise error("source_no_key", variable=service.key)
     return {"Authorization": service.key_form.format(key=key)} if key else {}
@@ -219,26 +222,25 @@ def download(candidates: Sequence[Candidate], folder: str | Path, *, contact: st
     contact = find_contact(contact)
     folder.mkdir(parents=True, exist_ok=True)
     known = read_known(folder)
-    rows = dict(known)
     brought = Brought([], [], [])
     busy_hosts: set[str] = set()
     with Web(contact, trusted=trusted, pause=pause) as web:
         for candidate in {each.url: each for each in candidates}.values():
-            host = urlsplit(candidate.url).netloc
             if candidate.url in known:
                 brought.kept.append(known[candidate.url]["file_name"])
                 continue
+            host = candidate.url
             try:
+                host = read_address(candidate.url).host
                 if host in busy_hosts:
                     raise error("source_busy", url=host, status=429)
-                rows[candidate.url] = bring(web, candidate, folder)
+                row = bring(web, candidate, folder)
             except LessonError as problem:
                 busy_hosts |= {host} if isinstance(problem, Busy) else set()
                 brought.problems.append((candidate.url, f"{problem.what} {problem.why}"))
                 continue
-            brought.saved.append(rows[candidate.url]["file_name"])
-            write_rows(folder, list(rows.values()))
-    write_rows(folder, list(rows.values()))
+            brought.saved.append(row["file_name"])
+            write_rows(folder, [row])
     print(text("source_brought", saved=len(brought.saved), kept=len(brought.kept), failed=len(brought.problems),
                folder=folder.name))
     return brought

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageEnhance
 
-from course_lib.dataset.table import FILE, TEXT, find_file, read_table, write_table
+from course_lib.dataset.journal import WORK, begin, publish
+from course_lib.dataset.table import FILE, TEXT, Row, find_file, read_table, write_table
 from course_lib.messages import error, text
 from course_lib.pictures.emoji import GROUNDS
 from course_lib.pictures.opening import open_picture
 
 CHANGES = ("flip", "rotate", "scale", "colour")
 RECORD = "augmentation.jsonl"
+JOURNAL = ".augmented.json"
 MOST_TURN = 8.0  # degrees
 SCALES = (0.85, 1.05)  # mostly smaller: what is cut off could be what the caption names
 STRENGTHS = {"brightness": (0.9, 1.1), "contrast": (0.9, 1.1), "saturation": (0.85, 1.15)}  # never the hue
@@ -52,9 +54,23 @@ def augment(folder: str | Path, out: str | Path, *, copies: int = 2, seed: int =
     if not rows:
         raise error("make_no_train", folder=folder)
     check_choice(changes, copies)
-    if out.exists() and any(out.iterdir()):
-        raise error("make_not_empty", folder=out)
-    (out / "train").mkdir(parents=True, exist_ok=True)
+    try:
+        if out.exists() and any(place.name != WORK for place in out.iterdir()):
+            raise error("make_not_empty", folder=out)
+        work, _ = begin(out, JOURNAL)
+        records = write_copies(folder, work, rows, copies, seed, changes, keep_sides)
+        publish(out, {}, JOURNAL)
+    except OSError as cause:
+        raise error("cannot_write", path=out, cause=cause.strerror or cause) from cause
+    print(text("make_augmented", before=len(rows), after=len(rows) + len(records), folder=out.name,
+               mirrored=sum(["flip"] in each["changes"] for each in records)))
+    return out
+
+
+def write_copies(folder: Path, out: Path, rows: Sequence[Row], copies: int, seed: int, changes: Sequence[str],
+                 keep_sides: Collection[str]) -> list[dict[str, object]]:
+    """Write a set and its changed copies into an empty folder -> what was done to each copy."""
+    (out / "train").mkdir(parents=True)
     copy_validation(folder / "validation", out / "validation")
     written, records = [], []
     for row in rows:
@@ -71,10 +87,8 @@ def augment(folder: str | Path, out: str | Path, *, copies: int = 2, seed: int =
             records.append({FILE: written[-1][FILE], "source": row[FILE], "seed": seed, "changes": changed})
     lines = [json.dumps(each, ensure_ascii=False) + "\n" for each in records]
     (out / RECORD).write_text("".join(lines), encoding="utf-8")
-    write_table(out / "train", written)  # last: a set without it was not finished
-    print(text("make_augmented", before=len(rows), after=len(written), folder=out.name,
-               mirrored=sum(["flip"] in each["changes"] for each in records)))
-    return out
+    write_table(out / "train", written)
+    return records
 
 
 def copy_validation(folder: Path, out: Path) -> None:

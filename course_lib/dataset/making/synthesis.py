@@ -11,18 +11,21 @@ import random
 import re
 import subprocess
 import tempfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 import resvg_py
 from PIL import Image
 
+from course_lib.dataset.journal import begin, publish
 from course_lib.dataset.making.scenes import Scene, Thing, check_scene, describe, need, random_scene, to_json
 from course_lib.dataset.table import FILE, SOURCE, TEXT, write_table
 from course_lib.messages import error, text
 from course_lib.pictures.emoji import FOLDER, GROUNDS, OUTLINE, OUTLINE_COLOUR
 
 ENGINES = ("resvg", "blender")
+JOURNAL = ".synthesised.json"
 SCENES = "scenes.jsonl"  # beside train/: what each picture shows, the truth that its caption was made from
 LARGEST = 4096  # px
 MOST = 1_000_000
@@ -35,41 +38,38 @@ def synthesise(folder: str | Path, count: int, seed: int = 0, *, lang: str = "zh
                engine: str = "resvg", **choices: object) -> Path:
     """Draw `count` random scenes into folder/train with metadata.csv, and their descriptions into scenes.jsonl.
 
-    `choices` are those of `scenes.random_scene`; the same arguments give the same set. LessonError if the folder holds
-    another set. Returns the folder.
+    `choices` are those of `scenes.random_scene`; the same arguments give the same set. A second run replaces what the
+    first wrote; LessonError if the folder holds another set, or one that was edited since. Returns the folder.
     """
     folder = Path(folder)
     check_number("count", count, 1, MOST)
     check_number("size", size, 16, LARGEST)
     need("lang", lang, ("zh", "en"))
     need("engine", engine, ENGINES)
-    train = begin(folder)
     rng = random.Random(seed)
-    rows, lines = [], []
-    for number in range(count):
-        scene = random_scene(rng, **choices)
-        name = f"{number:05}.png"
-        render(scene, size, engine).save(train / name)
-        rows.append({FILE: name, TEXT: describe(scene, lang), SOURCE: "scene"})
-        lines.append(json.dumps({FILE: name, "zh": describe(scene, "zh"), "en": describe(scene, "en"),
-                                 "scene": json.loads(to_json(scene))}, ensure_ascii=False))
-    (folder / SCENES).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    write_table(train, rows)  # last: a set without it was not finished
+    scenes = [random_scene(rng, **choices) for _ in range(count)]
+    try:
+        work, before = begin(folder, JOURNAL, [SCENES])
+        write_scenes(work, scenes, lang, size, engine)
+        publish(folder, before, JOURNAL)
+    except OSError as cause:
+        raise error("cannot_write", path=folder, cause=cause.strerror or cause) from cause
     print(text("make_synthesised", count=count, folder=folder.name))
     return folder
 
 
-def begin(folder: Path) -> Path:
-    """Return the folder's empty `train`; what an earlier `synthesise` left there is replaced, other files are not."""
-    train = folder / "train"
-    if train.exists() and any(train.iterdir()) and not (folder / SCENES).is_file():
-        raise error("make_not_empty", folder=train)
-    train.mkdir(parents=True, exist_ok=True)
-    (train / "metadata.csv").unlink(missing_ok=True)
-    for file in train.glob("[0-9][0-9][0-9][0-9][0-9].png"):
-        file.unlink()
-    (folder / SCENES).write_text("", encoding="utf-8")
-    return train
+def write_scenes(folder: Path, scenes: Sequence[Scene], lang: str, size: int, engine: str) -> None:
+    """Draw scenes into folder/train, with its table, and write their descriptions beside it."""
+    rows, lines = [], []
+    (folder / "train").mkdir()
+    for number, scene in enumerate(scenes):
+        name = f"{number:05}.png"
+        render(scene, size, engine).save(folder / "train" / name)
+        rows.append({FILE: name, TEXT: describe(scene, lang), SOURCE: "scene"})
+        lines.append(json.dumps({FILE: name, "zh": describe(scene, "zh"), "en": describe(scene, "en"),
+                                 "scene": json.loads(to_json(scene))}, ensure_ascii=False))
+    (folder / SCENES).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    write_table(folder / "train", rows)
 
 
 def check_number(field: str, value: object, low: int, high: int) -> None:

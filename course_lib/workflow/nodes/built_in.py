@@ -9,11 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from PIL import Image, ImageOps
+from PIL import Image
 from torch import Tensor
 
 from course_lib.messages import error
+from course_lib.pictures.opening import MOST_DRAWN, Unreadable, decode, turn_upright
 from course_lib.sampling.drawing import sample
+from course_lib.sampling.noise import tell_noise
 from course_lib.sampling.samplers import SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_settings
 from course_lib.sampling.sigmas import SCHEDULERS
@@ -35,7 +37,6 @@ from course_lib.workflow.nodes.wires import (
 )
 from course_lib.workflow.notebook_host import inside
 
-MOST_PIXELS = 2**26  # of a picture to load; 8192 x 8192
 MOST_EMPTY = 2**30  # pixels of an empty latent; 1024 pictures of 1024 x 1024
 OUTPUT, INPUT = " [output]", " [input]"  # endings that tell LoadImage which folder to look in
 
@@ -200,6 +201,8 @@ class KSampler:
         check_settings(settings, pipe.scheduler.config.num_train_timesteps)
         check_names(sampler_name, scheduler)
         tell_prompt(pipe, positive[0][1]["prompt"])
+        for note in tell_noise(sampler_name):
+            here().note(note)
         latents = fit_empty(pipe, latent_image["samples"])
         texts, scale = [one[0][1]["encoded"] for one in (positive, negative)], pipe.vae.config.scaling_factor
         noise = torch.randn(latents.shape, generator=torch.Generator().manual_seed(seed))  # as ComfyUI draws it
@@ -241,12 +244,11 @@ class LoadImage:
         """Return the picture, and what is transparent in it (1) or not (0); LessonError for a file that is none."""
         path = find_picture(image)
         try:
-            with Image.open(path) as opened:
-                if opened.width * opened.height > MOST_PIXELS:
-                    raise error("node_picture_large", name=image, width=opened.width, height=opened.height)
-                picture = ImageOps.exif_transpose(opened).convert("RGBA")
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as cause:
-            raise error("node_picture_broken", name=image, cause=cause) from cause
+            picture = turn_upright(decode(path, MOST_DRAWN)).convert("RGBA")
+        except Unreadable as cause:
+            if cause.code == "too_many_pixels":
+                raise error("node_picture_large", name=image, pixels=cause.value // 10**6) from cause
+            raise error("node_picture_broken", name=image, cause=cause.words) from cause
         values = torch.from_numpy(np.asarray(picture).astype(np.float32) / 255)
         return values[None, ..., :3], 1 - values[None, ..., 3]
 

@@ -15,6 +15,7 @@ from torch import Tensor
 
 from course_lib.lora.verbs import load_lora, remove_lora
 from course_lib.messages import error, text
+from course_lib.model.alone import alone
 from course_lib.model.latents import MOST_TIMES, check_size
 from course_lib.model.text import LENGTH, Encoded, encode_text, pad_texts
 from course_lib.pictures import emoji, wording
@@ -166,12 +167,14 @@ def wearing(pipe: KolorsPipeline, loras: Sequence[WornLora]) -> Iterator[None]:
     UNet for each LoRA would double Kolors' memory.
     """
     worn = []
-    try:
-        for number, lora in enumerate(loras):
-            report = load_lora(pipe.unet, lora.path, alpha=lora.alpha, strength=lora.strength, name=f"node_{number}")
-            worn.append(report.name)
-            here().note(text("node_lora_worn", file=lora.path.name, report=str(report)))
-        yield
-    finally:
-        for name in worn:
-            remove_lora(pipe.unet, name)
+    with alone(pipe):
+        try:
+            for number, lora in enumerate(loras):
+                report = load_lora(pipe.unet, lora.path, alpha=lora.alpha, strength=lora.strength,
+                                   name=f"node_{number}")
+                worn.append(report.name)
+                here().note(text("node_lora_worn", file=lora.path.name, report=str(report)))
+            yield
+        finally:
+            for name in worn:
+                remove_lora(pipe.unet, name)
