@@ -1,7 +1,7 @@
 """Stage 3: the UNet, trained to predict noise on the VAE's latents, beside frozen encoders.
 
 What a small training is short of is pictures seen, so each is made to count: latents and texts are read once and kept;
-the UNet starts as a wire from its input to its output (`lay_wire`), for in the noisiest steps the noise to be guessed is
+What a small training is short of is pictures seen, so each is made to count: latents and texts are read once and kept;
 nearly the input itself, and an error there is an error of the picture many times as large; and the steps are drawn
 where shapes are decided.
 """
