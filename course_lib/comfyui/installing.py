@@ -23,6 +23,7 @@ COMMIT = "a125cd84b054a57729b5eecab930ca9408719832"
 VERSION = (0, 3, 64)  # of COMMIT; nothing older was tried
 PINS = Path(__file__).parent / "pins.txt"
 NODES = Path(__file__).parent / "custom_nodes"
+CLASSES = COURSE / "course_lib" / "workflow" / "nodes"  # where the sources map the names of their classes
 LINK = "kolors_course"  # the name of the nodes' folder in custom_nodes/
 DONE = "course_installed.txt"
 DOWNLOAD, NEEDED = 230, 900  # MB; measured: 215 MB come, 640 MB lie there in the end, pip unpacks beside it
@@ -233,7 +234,7 @@ def link(path: str | Path | None = None, *, nodes: Path = NODES) -> Path:
     else:
         make_link(nodes, target)
         print(text("comfy_linked", target=target))
-    for pack, names in find_clashes(folder / "custom_nodes", read_names(nodes)).items():
+    for pack, names in find_clashes(folder / "custom_nodes", read_names(CLASSES)).items():
         print(text("comfy_clash", pack=pack, names=text("list_comma").join(names)))
     return target
 
