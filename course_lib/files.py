@@ -13,7 +13,6 @@ from course_lib.messages import error
 COURSE = Path(__file__).parent.parent
 POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
 CAMP = COURSE / "outputs" / "camp"  # where the camp's workflows look for their files
-POINTER = b"version https://git-lfs.github.com/spec/"  # begins what stands in place of a file until `git lfs pull`
 
 
 def is_pointer(file: Path) -> bool:

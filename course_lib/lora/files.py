@@ -1,7 +1,6 @@
 """LoRA files: read without trusting them, and written whole or not at all."""
 
 import math
-import os
 import pickle
 import warnings
 import zipfile
@@ -13,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from course_lib.files import refuse_pointer
+from course_lib.files import refuse_pointer, replaced
 from course_lib.lora.headers import find_lora
 from course_lib.lora.names import name_method, recognise, split_key
 from course_lib.messages import error, text
@@ -200,18 +199,13 @@ def write_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header:
     What was there before stays whole until then; LessonError where that place cannot be written or is full.
     """
     path = Path(path).expanduser()
-    part = path.with_name(f".{path.name}.part")
     tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replaced(path) as part:
             if path.suffix == ".safetensors":
                 save_file(tensors, part, {"format": "pt", **header})
             else:
                 torch.save(tensors, part)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
     except (OSError, RuntimeError, SafetensorError) as cause:
         raise error("lora_cannot_write", path=path, cause=getattr(cause, "strerror", None) or cause) from cause
     return path
