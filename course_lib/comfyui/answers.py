@@ -80,14 +80,14 @@ def explain_refusal(status: int, content: bytes, prompt: Mapping[str, dict]) -> 
     except LessonError:
         return error("comfy_status", status=status, said=clean(content))
     kind = dig(answer, "error", "type")
-    if kind == "invalid_prompt":
+    if kind in ("invalid_prompt", "missing_node_type"):  # before ComfyUI 0.29 and since
         return explain_class(answer, prompt)
     if kind in ("prompt_no_outputs", "no_prompt"):
         return error("comfy_no_output")
     lines = list_errors(answer.get("node_errors"), prompt)
-    if lines:
+    cycle = find_cycle(prompt) if not lines or b'"dependency_cycle"' in content else []  # told as a node's since 0.29
+    if lines and not cycle:
         return error("comfy_refused", count=len(lines), lines="\n".join(lines[:MOST_ERRORS]))
-    cycle = find_cycle(prompt)
     if cycle:
         return error("comfy_cycle", nodes=" → ".join(name_node(node, prompt) for node in cycle))
     said = " ".join(clean(dig(answer, "error", part) or "") for part in ("message", "details"))

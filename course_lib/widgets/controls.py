@@ -6,10 +6,11 @@ from collections.abc import Callable
 import ipywidgets as widgets
 
 from course_lib.messages import text
-from course_lib.sampling.samplers import SAMPLERS
+from course_lib.sampling.samplers import SAMPLERS, explain_sampler
 from course_lib.sampling.settings import CONTROLS, SamplerSettings
 from course_lib.sampling.sigmas import SCHEDULERS
 from course_lib.sampling.trials import Trial
+from course_lib.widgets.style import say
 
 # name -> (lowest, highest, step) of its slider; the field beside it takes any number, and says so if it is a wrong one.
 SLIDERS = {"seed": (0, 99, 1), "steps": (1, 50, 1), "cfg": (0.0, 20.0, 0.1), "denoise": (0.0, 1.0, 0.05),
@@ -79,12 +80,16 @@ class Controls:
         self.menus = {name: widgets.Dropdown(options=names, description=text(f"control_{name}"),
                                              layout={"width": "auto"}, style={"description_width": "initial"})
                       .add_class("kolors-wide").add_class(f"kolors-{name}") for name, names in MENUS.items()}
+        self.about = widgets.HTML()  # what the chosen sampler does
+        self.menus["sampler_name"].observe(self._explain, "value")
         self._set(trial)
+        self._explain()
         for field in (self.prompt, self.negative_prompt, *self.menus.values()):
             field.observe(self._changed, "value")
         menus = widgets.Box(list(self.menus.values())).add_class("kolors-menus")
         self.box = widgets.VBox([self.prompt.add_class("kolors-wide"), self.negative_prompt.add_class("kolors-wide"),
-                                 *(dial.box for dial in self.dials.values()), menus]).add_class("kolors-controls")
+                                 *(dial.box for dial in self.dials.values()), menus, self.about])
+        self.box.add_class("kolors-controls")
 
     def read(self) -> Trial:
         """Return the trial that the fields show."""
@@ -107,6 +112,9 @@ class Controls:
             menu.value = getattr(trial.settings, name)
         self._source = trial.source
         self._showing = False
+
+    def _explain(self, change: object = None) -> None:
+        self.about.value = say(explain_sampler(self.menus["sampler_name"].value), "quiet")
 
     def _changed(self, change: object = None) -> None:
         if not self._showing:

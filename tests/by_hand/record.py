@@ -115,13 +115,19 @@ def record(address, port):
     for name, prompt in REFUSED.items():
         answer = httpx.post(f"{address}/prompt", json={"prompt": prompt})
         found["refused"][name] = {"prompt": prompt, "status": answer.status_code,
-                                  "body": neutral(answer.json(), {})}
+                                  "body": body_of(answer)}
     found["partly"] = {"prompt": PARTLY, "body": httpx.post(f"{address}/prompt", json={"prompt": PARTLY}).json()}
     found["refused"]["no_json"] = answer_of(httpx.post(f"{address}/prompt", content=b"{broken"))
     found["refused"]["other_origin"] = answer_of(httpx.post(f"{address}/prompt", json={"prompt": graph()}, headers={
         "Origin": "http://localhost:1"}))
     found["no_picture"] = answer_of(httpx.get(f"{address}/view", params={"filename": "no.png", "type": "output"}))
     return found
+
+
+def body_of(answer):
+    """Return the JSON of an answer, or its text where it is none."""
+    is_json = "json" in answer.headers.get("Content-Type", "")
+    return neutral(answer.json(), {}) if is_json else answer.text
 
 
 def answer_of(answer):

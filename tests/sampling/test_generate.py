@@ -16,8 +16,9 @@ from course_lib.model.latents import decode, empty_latent, encode_picture, previ
 from course_lib.model.text import Condition, encode_text, join_texts, pad_texts, run_encoder
 from course_lib.model.unet import prepare_unet
 from course_lib.pictures.classifier import judge
+from course_lib.sampling import noise
 from course_lib.sampling.drawing import draw, generate, split_batches
-from course_lib.sampling.guidance import build_denoiser, build_predictor
+from course_lib.sampling.guidance import build_both, build_denoiser, build_predictor
 from course_lib.sampling.noise import fresh_noise, path_noise, start_noise
 from course_lib.sampling.settings import SamplerSettings
 from course_lib.sampling.sigmas import model_sigmas
@@ -120,7 +121,41 @@ def test_cfg_1_asks_the_model_for_one_picture(pipe):
     assert rows == [3] * 3 + [1] * 3
 
 
-@pytest.mark.parametrize("sampler_name", ["euler", "euler_ancestral", "dpmpp_sde", "dpm_adaptive"])
+@pytest.mark.parametrize("sampler_name, rows", [("euler", [1]), ("euler_cfg_pp", [2]), ("cfgpp_ud10_ab", [1])])
+def test_cfg_pp_looks_without_the_prompt_at_cfg_1_too(pipe, sampler_name, rows):
+    """As in ComfyUI, whose one experiment does not."""
+    seen = []
+    hook = pipe.unet.conv_in.register_forward_pre_hook(lambda _, asked: seen.append(len(asked[0])))
+    picture = generate(pipe, LADYBIRD, replace(QUICK, cfg=1.0, sampler_name=sampler_name, steps=12))
+    hook.remove()
+    assert seen == rows * 12
+    if sampler_name == "euler_cfg_pp":  # which is guided at cfg 1, where the others are not
+        assert judge([picture.image])[0].subject == "lady-beetle"
+
+
+def test_cfg_pp_is_told_the_picture_without_the_prompt(pipe):
+    texts, model = (encode_text(pipe, LADYBIRD), encode_text(pipe, "")), model_sigmas(pipe.scheduler.config)
+    x = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0)) * 3
+    with torch.no_grad():
+        zero, three = (build_denoiser(pipe, texts, [cfg] * 2, model, (64, 64))(x, torch.tensor(3.0))
+                       for cfg in (0.0, 3.0))
+        guided, unguided = build_both(pipe, texts, [3.0, 1.0], model, (64, 64))(x, torch.tensor(3.0))
+        _, always = build_both(pipe, texts, [3.0, 1.0], model, (64, 64), always=True)(x, torch.tensor(3.0))
+    assert torch.allclose(guided[0], three[0], atol=1e-4) and torch.allclose(unguided[0], zero[0], atol=1e-4)
+    assert torch.equal(unguided[1], guided[1]) and torch.allclose(always, zero, atol=1e-4)
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_noise_that_is_not_comfyuis_is_told(pipe, installed, monkeypatch):
+    monkeypatch.setattr(noise, "has_torchsde", lambda: installed)
+    monkeypatch.setattr(noise, "tree_noise", lambda seeds, shape, sigmas: fresh_noise(seeds, shape))
+    for sampler_name in ("dpmpp_2m_sde", "dpmpp_2m_sde_gpu"):
+        caption = generate(pipe, LADYBIRD, replace(QUICK, sampler_name=sampler_name)).caption
+        assert ("torchsde" in caption) == (not installed)
+    assert "torchsde" not in generate(pipe, LADYBIRD, replace(QUICK, sampler_name="seeds_2")).caption
+
+
+@pytest.mark.parametrize("sampler_name", ["euler", "euler_ancestral", "dpmpp_sde", "dpm_adaptive", "euler_cfg_pp"])
 def test_a_picture_in_a_batch_is_what_it_is_alone(pipe, sampler_name):
     steps = 2 if sampler_name == "dpm_adaptive" else 4
     batch = [SamplerSettings(seed=seed, cfg=cfg, steps=steps, sampler_name=sampler_name, denoise=0.6)

@@ -10,6 +10,7 @@ from PIL import Image
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
 from course_lib.pictures.picture import encode_png
 from course_lib.sampling.drawing import generate
+from course_lib.sampling.samplers import explain_sampler
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings
 from course_lib.widgets import explorer as explorer_module
 from course_lib.widgets.explorer import Explorer, explore
@@ -133,6 +134,13 @@ def test_a_preview_comes_before_the_picture(explorer):
     explorer.wait()
     assert text("explorer_preview", step=2, steps=8) in seen[0]
     assert len(pictures) >= 2 and pictures[0] != pictures[-1]
+
+
+def test_the_chosen_sampler_is_explained(explorer):
+    assert explain_sampler("euler") in explorer.controls.about.value
+    explorer.controls.menus["sampler_name"].value = "seeds_2"
+    assert explain_sampler("seeds_2") in explorer.controls.about.value
+    explorer.wait()
 
 
 def test_the_seed_used_and_the_seed_next_stand_side_by_side(explorer):
