@@ -1,7 +1,6 @@
 """LoRA files: read without trusting them, and written whole or not at all."""
 
 import math
-import os
 import pickle
 import warnings
 import zipfile
@@ -13,7 +12,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
-from course_lib.files import refuse_pointer
+from course_lib.files import refuse_pointer, replaced
 from course_lib.lora.headers import find_lora
 from course_lib.lora.names import name_method, recognise, split_key
 from course_lib.messages import error, text
@@ -195,23 +194,18 @@ def join_range(values: list[float]) -> float | str:
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Mapping[str, str]) -> Path:
-    """Write a file under a temporary name and rename it: safetensors, or for any other ending torch.save's form.
+    """Write a file whole or not at all: safetensors, or for any other ending torch.save's form.
 
-    What was there before stays whole until then; LessonError where that place cannot be written or is full.
+    LessonError where that place cannot be written or is full; what was there before is still there then.
     """
     path = Path(path).expanduser()
-    part = path.with_name(f".{path.name}.part")
     tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with replaced(path) as part:
             if path.suffix == ".safetensors":
                 save_file(tensors, part, {"format": "pt", **header})
             else:
                 torch.save(tensors, part)
-            os.replace(part, path)
-        finally:
-            part.unlink(missing_ok=True)
     except (OSError, RuntimeError, SafetensorError) as cause:
         raise error("lora_cannot_write", path=path, cause=getattr(cause, "strerror", None) or cause) from cause
     return path
