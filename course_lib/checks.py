@@ -1,6 +1,8 @@
 """Check a value that a learner gave: answered with a LessonError where it is outside its bounds."""
 
+import ipaddress
 from numbers import Real
+from urllib.parse import urlsplit
 
 from course_lib.messages import error, text
 
@@ -18,6 +20,26 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
     """Answer a setting that is none of its choices with a LessonError."""
     if value not in choices:
         raise error("setting_no_choice", name=name, value=repr(value), choices=text("list_comma").join(choices))
+
+
+def check_secret(name: str, value: str) -> str:
+    """Return a key or token from the environment without spaces around it; LessonError for one no header can hold."""
+    value = value.strip()
+    if not (value.isascii() and value.isprintable()) or " " in value:
+        raise error("secret_odd", name=name)
+    return value
+
+
+def is_loopback(url: str) -> bool:
+    """Say whether an address is on this machine."""
+    try:
+        host = urlsplit(url).hostname or ""
+    except ValueError:
+        return False
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 def check_text(name: str, value: str) -> None:

@@ -62,7 +62,7 @@ def draw_picture(options: argparse.Namespace) -> None:
     if options.out.suffix.lower() != ".png":
         raise error("draw_out", path=options.out)
     if options.lora is not None:  # what is wrong with the file is told before the seconds that loading takes
-        from course_lib.lora.files import read_lora
+        from course_lib.lora.alphas import read_lora
         from course_lib.lora.verbs import load_lora
 
         taught = read_lora(options.lora).header.get("trigger_word", "")

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path, PureWindowsPath
 
@@ -68,6 +68,28 @@ def write_whole(file: Path, content: bytes) -> None:
     """Write a file such that its place holds the old content or the new one, whatever happens; OSError if it cannot."""
     with replaced(file) as part:
         part.write_bytes(content)
+
+
+def write_new(places: Iterable[Path], content: bytes) -> Path:
+    """Write a file to the first of several places where there is none, and return it; OSError if it cannot.
+
+    The place is made and taken in one step, so that two programs never take the same.
+    """
+    for place in places:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with place.open("xb") as writing:
+                try:
+                    writing.write(content)
+                    writing.flush()
+                    os.fsync(writing.fileno())
+                except BaseException:
+                    place.unlink()
+                    raise
+            return place
+        except FileExistsError:
+            continue
+    raise AssertionError("no place is left")
 
 
 def write_json(file: Path, content: object) -> None:

@@ -18,6 +18,7 @@ from course_lib.comfyui.answers import ask, ask_json, explain_failure, explain_r
 from course_lib.comfyui.line import Line
 from course_lib.comfyui.server import Server, ask_version, find_running
 from course_lib.comfyui.view import View, choose_view, open_picture, tell
+from course_lib.files import write_whole
 from course_lib.messages import LessonError, error, text
 from course_lib.pictures.picture import Picture
 from course_lib.workflow.explaining import clean, dig, list_errors, name_node
@@ -40,8 +41,7 @@ class ComfyPicture(Picture):
         """Write ComfyUI's own file, which opens as a workflow again; LessonError where it cannot be written."""
         path = Path(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(self.content)
+            write_whole(path, self.content)
         except OSError as cause:
             raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
         return path

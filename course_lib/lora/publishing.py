@@ -1,5 +1,6 @@
 """From a trained LoRA to its page on ModelScope: the card that says what it is, the upload, a check of what arrived."""
 
+import html
 import io
 import json
 import os
@@ -12,12 +13,14 @@ from pathlib import Path
 
 import safetensors
 
-from course_lib import files as course_lib_files
-from course_lib.files import refuse_pointer
+from course_lib.checks import check_secret, is_loopback
+from course_lib.files import refuse_pointer, sha256
 from course_lib.hub import client, repository
 from course_lib.hub.client import connect
 from course_lib.hub.failures import find_endpoint, find_status, unfold
+from course_lib.hub.proxy import explain_proxy
 from course_lib.lora.headers import BASES, find_lora, read_header_alpha
+from course_lib.lora.public import redraw, write_public
 from course_lib.messages import LANGUAGES, TEXTS, LessonError, error, text
 
 TOKEN = "MODELSCOPE_API_TOKEN"
@@ -49,10 +52,12 @@ def publish(folder: str | Path, repo: str, *, alpha: float | None = None, trigge
         raise error("publish_name", repo=repo)
     lora = find_lora(folder)
     card = write_card(repo.split("/")[1], read_facts(lora, alpha=alpha, trigger=trigger, base=base))
-    token = os.environ.get(TOKEN, "").strip()
+    token, endpoint = check_secret(TOKEN, os.environ.get(TOKEN, "")), find_endpoint()
     if not token:
         raise error("token_missing")
-    address = f"{find_endpoint()}/models/{repo}"
+    if not endpoint.startswith("https://") and not is_loopback(endpoint):
+        raise error("token_open", endpoint=endpoint)
+    address = f"{endpoint}/models/{repo}"
     with tempfile.TemporaryDirectory() as staging:
         files = stage(folder, lora, card, Path(staging), base)
         print(text("publish_plan", address=address, files=text("list_comma").join(files)))
@@ -60,7 +65,7 @@ def publish(folder: str | Path, repo: str, *, alpha: float | None = None, trigge
             upload(Path(staging), repo, token)
             check_published(Path(staging), files, repo, token)
         except (HubError, OSError, ValueError) as cause:
-            raise explain_refusal(cause, repo) from cause
+            raise explain_refusal(cause, repo) from None  # a server's words, and a request's, may hold the token
     print(text("publish_done", address=address))
     return address
 
@@ -105,8 +110,8 @@ def write_card(title: str, facts: LoraFacts) -> str:
     """Write a model card in both languages: base model, rank, alpha, trigger word, and Kolors' licence."""
     kolors = facts.base != BASES["tiny"]
     parts = [TEXTS["lora_card"][language].format(
-        title=title, base=facts.base, rank=facts.rank, alpha=f"{facts.alpha:g}",
-        trigger=" ".join(facts.trigger.replace("|", " ").split()) or TEXTS["none"][language],
+        title=escape_words(title), base=escape_words(facts.base), rank=facts.rank, alpha=f"{facts.alpha:g}",
+        trigger=escape_words(facts.trigger) or TEXTS["none"][language],
         origin=TEXTS["lora_origin_kolors" if kolors else "lora_origin_tiny"][language],
         licence=TEXTS["kolors_licence"][language]) for language in LANGUAGES]
     # The keys ModelScope reads at the top of a card; "other" because Kolors' agreement has no short name there.
@@ -117,17 +122,33 @@ def write_card(title: str, facts: LoraFacts) -> str:
     return "\n".join(["---", *lines, "---", "", *parts])
 
 
+def escape_words(words: str) -> str:
+    """Return words for one cell of a Markdown table: what looks like Markdown or HTML in them is shown, not obeyed."""
+    plain = " ".join(words.replace("|", " ").split())
+    return re.sub(r"([\\`*_\[\]()#!~])", r"\\\1", html.escape(plain, quote=False))
+
+
 def stage(folder: Path, lora: Path, card: str, staging: Path, base: str) -> list[str]:
-    """Gather what is published, and nothing else of the folder: the LoRA, its pictures, the agreement, the card."""
-    chosen = [lora, *(file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES)]
+    """Gather what is published, and nothing else of the folder: the LoRA, its pictures, the agreement, the card.
+
+    No link is followed: LessonError. Pictures are drawn anew and headers cut, so that nothing private goes along.
+    """
+    pictures = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES and not file.is_dir()]
+    for file in (lora, *pictures, folder / AGREEMENT):
+        if file.is_symlink():
+            raise error("publish_link", file=file.name)
     agreement = next((place / AGREEMENT for place in (folder, repository.cache_folder(repository.KOLORS))
                       if (place / AGREEMENT).is_file()), None)
     if agreement:
-        chosen.append(agreement)
+        shutil.copyfile(agreement, staging / AGREEMENT)
     elif base != "tiny":
         print(text("publish_no_agreement", folder=folder))
-    for file in chosen:
-        shutil.copyfile(file, staging / file.name)
+    write_public(lora, staging / lora.name)
+    for file in pictures:
+        try:
+            redraw(file, staging / file.name)
+        except LessonError as problem:
+            print(text("publish_no_picture", file=file.name, cause=problem.why))
     (staging / "README.md").write_text(card, encoding="utf-8")
     return sorted(file.name for file in staging.iterdir())
 
@@ -149,13 +170,17 @@ def check_published(staging: Path, files: list[str], repo: str, token: str) -> N
     for name in files:
         there, size = listed.get(name), (staging / name).stat().st_size
         digest = client.read_hash(there.sha256) if there else None
-        if there is None or there.size != size or digest not in (None, course_lib_files.sha256(staging / name)):
+        if there is None or there.size != size or digest not in (None, sha256(staging / name)):
             raise error("publish_incomplete", repo=repo, file=name)
 
 
 def explain_refusal(cause: Exception, repo: str) -> LessonError:
     """Say why an upload failed, by its kind and status alone: a server's own words could repeat the token."""
-    status = next((code for code in map(find_status, unfold(cause)) if code), None)
+    causes = list(unfold(cause))
+    status = next((code for code in map(find_status, causes) if code), None)
+    proxy = explain_proxy(causes, status, find_endpoint())
+    if proxy:
+        return proxy
     if status in (401, 403):
         return error("publish_refused", repo=repo, endpoint=find_endpoint(), status=status)
     return error("publish_failed", repo=repo, endpoint=find_endpoint(), cause=status or type(cause).__name__)

@@ -8,6 +8,7 @@ from pathlib import Path
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from course_lib.files import write_whole
 from course_lib.messages import error
 
 SHOWN_BYTES = 30_000  # of one picture in a notebook
@@ -34,11 +35,16 @@ class Picture:
         """Write the picture as PNG and return its path; LessonError where that place cannot be written."""
         path = Path(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self.image.save(path, format="PNG", pnginfo=self.chunks)
+            write_whole(path, self.to_png())
         except OSError as cause:
             raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
         return path
+
+    def to_png(self) -> bytes:
+        """Return the picture as the bytes of a PNG file, with its chunks."""
+        content = io.BytesIO()
+        self.image.save(content, format="PNG", pnginfo=self.chunks)
+        return content.getvalue()
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
         return {"image/png": to_png(enlarge(self.image)), "text/plain": self.caption}

@@ -26,6 +26,7 @@ TEXTS = {
     "publish_plan": {"zh": "发布到 {address}（公开，所有人可见）：{files}", "en": "Publishing to {address} (public, everyone can see it): {files}"},
     "publish_done": {"zh": "已发布并核对：{address}", "en": "Published and checked: {address}"},
     "proxy_of_system": {"zh": "系统设置", "en": "system settings"},
+    "publish_no_picture": {"zh": "提示：{file} 没有发布，它不是能打开的图片（{cause}）。", "en": "Note: {file} is not published; it is no picture that can be opened ({cause})."},
     "publish_no_agreement": {
         "zh": "注意：没有找到 Kolors 的许可协议 MODEL_LICENSE。协议要求随 LoRA 附上一份：把它放进 {folder} 再发布一次。",
         "en": "Note: Kolors' agreement, MODEL_LICENSE, was not found. It asks to be passed on with a LoRA: put a copy into {folder} and publish again."},
@@ -204,6 +205,21 @@ ERRORS = {
         "zh": ("「{name}」列出了 {file}，却下载不到。", "{endpoint} 对这个文件回答 404，仓库可能正在更新。", "过一会儿再运行一次；其他文件已保留。"),
         "en": ("\"{name}\" lists {file} but does not have it.", "{endpoint} answers 404 for this file; the repository may just be changing.",
                "Run this again later; the other files stay."),
+    },
+    "secret_odd": {
+        "zh": ("{name} 里有不能用的字符。", "密钥和令牌只含看得见的英文字母、数字和符号；复制时混进了中文、换行或看不见的字符。", "重新复制一次，只粘贴密钥本身。"),
+        "en": ("{name} holds letters that cannot be sent.", "Keys and tokens are made of visible ASCII letters; a line break, an invisible or another letter came along when it was copied.",
+               "Copy it once more, and paste the key alone."),
+    },
+    "token_open": {
+        "zh": ("没有发布：令牌会不加密地送出去。", "{endpoint} 不是 https，路上的人都能读到令牌。", "把 MODELSCOPE_ENDPOINT 改成 https:// 开头的地址，或去掉它。"),
+        "en": ("Nothing was published: the token would be sent in the open.", "{endpoint} is no https address; whoever is on the way could read it.",
+               "Set MODELSCOPE_ENDPOINT to an address that begins with https://, or unset it."),
+    },
+    "publish_link": {
+        "zh": ("没有发布：{file} 是一个链接。", "链接可能指向这个文件夹之外的文件，那个文件就会公开。", "要发布它，就把文件本身复制进来；否则删掉这个链接。"),
+        "en": ("Nothing was published: {file} is a link.", "It may lead to a file outside this folder, which would become public.",
+               "Copy the file itself here to publish it, or delete the link."),
     },
     "token_missing": {
         "zh": ("发布需要 ModelScope 的访问令牌。", "环境变量 MODELSCOPE_API_TOKEN 没有设置。",

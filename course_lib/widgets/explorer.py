@@ -8,14 +8,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 import ipywidgets as widgets
 from diffusers import KolorsPipeline
 from PIL import Image
 
-from course_lib.files import COURSE
-from course_lib.messages import LessonError, text
+from course_lib.files import COURSE, write_new
+from course_lib.messages import LessonError, error, text
 from course_lib.model.latents import decode, preview
 from course_lib.pictures.figures import draw_steps
 from course_lib.pictures.picture import Picture, encode_png
@@ -146,9 +147,13 @@ class Explorer(widgets.VBox):
         if self.made is None:
             return None
         trial, picture = self.made
-        path = COURSE / OUTPUTS / f"{time.strftime('%Y%m%d_%H%M%S')}_seed{trial.settings.seed}.png"
+        name = f"{time.strftime('%Y%m%d_%H%M%S')}_seed{trial.settings.seed}"
+        places = (COURSE / OUTPUTS / f"{name}{f'_{number}' if number > 1 else ''}.png" for number in count(1))
         with problems_shown_in(self.words):
-            picture.save(path)
+            try:
+                path = write_new(places, picture.to_png())
+            except OSError as cause:
+                raise error("cannot_write", path=COURSE / OUTPUTS, cause=cause.strerror or cause) from cause
             self.words.value = say(text("explorer_saved", path=path.relative_to(COURSE)))
             return path
 

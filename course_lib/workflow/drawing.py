@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+from course_lib.files import write_whole
 from course_lib.messages import error, text
 from course_lib.workflow.graph import Workflow
 from course_lib.workflow.layout import TITLE, Box, place
@@ -51,8 +52,7 @@ class Drawing:
         """Write the SVG and return its path; LessonError where that place cannot be written."""
         path = Path(path)
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(self.svg, encoding="utf-8")
+            write_whole(path, self.svg.encode())
         except OSError as cause:
             raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
         return path

@@ -1,18 +1,20 @@
 """The surroundings of nodes that run in the notebook: models by name, folders, and the callback of `run`."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from diffusers import KolorsPipeline
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
-from course_lib.files import CAMP, COURSE
+from course_lib.files import CAMP, COURSE, write_new
 from course_lib.messages import error
 from course_lib.model.latents import preview
 from course_lib.model.loading import load
+from course_lib.pictures.picture import Picture
 from course_lib.sampling.step import Step
 from course_lib.workflow.nodes.host import Host, is_file
 
@@ -115,11 +117,10 @@ class NotebookHost(Host):
             chunks.add_text("workflow", json.dumps(self.page))
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
-            path = find_free(place.parent, place.name.removesuffix("_00001_.png"))
-            picture.save(path, format="PNG", pnginfo=chunks)
+            places = list_free(place.parent, place.name.removesuffix("_00001_.png"))
+            return write_new(places, Picture(picture, "", chunks=chunks).to_png())
         except (OSError, ValueError) as cause:
             raise error("cannot_write", path=place, cause=getattr(cause, "strerror", None) or cause) from cause
-        return path
 
 
 def inside(folder: Path, name: str) -> Path | None:
@@ -131,12 +132,12 @@ def inside(folder: Path, name: str) -> Path | None:
     return place if place.is_relative_to(folder.resolve()) else None
 
 
-def find_free(folder: Path, name: str) -> Path:
-    """Return the first path NAME_00001_.png, NAME_00002_.png ... after those that are there, as ComfyUI counts."""
+def list_free(folder: Path, name: str) -> Iterator[Path]:
+    """Yield the paths NAME_00001_.png, NAME_00002_.png ... after those that are there, as ComfyUI counts."""
     taken = [file.name.removeprefix(f"{name}_").split("_")[0] for file in folder.iterdir()
              if file.name.startswith(f"{name}_")]
     number = max((int(one) for one in taken if one.isdecimal() and len(one) <= len(str(MOST_FILES))), default=0) + 1
-    return folder / f"{name}_{number:05}_.png"
+    yield from (folder / f"{name}_{each:05}_.png" for each in count(number))
 
 
 def name_models(prompt: Mapping[str, dict], models: Models) -> dict[str, str | KolorsPipeline]:

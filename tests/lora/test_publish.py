@@ -9,6 +9,7 @@ import sys
 import numpy
 import pytest
 from loopback_hub import environment, running_hub
+from PIL import Image
 from safetensors.numpy import save_file
 
 from course_lib import files
@@ -36,7 +37,7 @@ def folder(tmp_path):
     place = tmp_path / "lora"
     place.mkdir()
     save_file(LORA, place / "lora.safetensors", HEADER)
-    (place / "sample.png").write_bytes(b"a picture")
+    Image.new("RGB", (8, 8), "red").save(place / "sample.png")
     (place / "MODEL_LICENSE").write_text("the agreement")
     (place / ".env").write_text("SECRET=1")
     (place / "last.ckpt").write_bytes(b"a pickle")

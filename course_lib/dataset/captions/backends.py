@@ -10,8 +10,9 @@ from typing import Protocol
 
 from PIL import Image
 
+from course_lib.checks import check_secret, is_loopback
 from course_lib.dataset.captions.vision_model import ask, load_vision_model, shrink
-from course_lib.dataset.collecting.connection import is_loopback, read_address
+from course_lib.dataset.collecting.connection import read_address
 from course_lib.dataset.collecting.web import Web
 from course_lib.dataset.making.scenes import describe, from_json
 from course_lib.dataset.making.synthesis import SCENES
@@ -156,7 +157,7 @@ class OpenAIBackend(AlwaysReady):
         self.model, self.temperature = model, temperature
         self.base = os.environ.get("OPENAI_BASE_URL", "").strip().rstrip("/")
         self.settings = (self.base, temperature, MOST_TOKENS)
-        key = os.environ.get("OPENAI_API_KEY", "").strip()
+        key = check_secret("OPENAI_API_KEY", os.environ.get("OPENAI_API_KEY", ""))
         if not self.base.startswith(("http://", "https://")):
             raise error("caption_no_service")
         if key and self.base.startswith("http://") and not is_loopback(self.base):

@@ -15,6 +15,7 @@ from urllib.request import getproxies, proxy_bypass
 import httpcore
 import httpx
 
+from course_lib.checks import is_loopback
 from course_lib.messages import error
 
 PORTS = {"http": 80, "https": 443}
@@ -184,15 +185,3 @@ def find_proxy(address: httpx.URL) -> httpx.URL | None:
 def shown(url: object) -> str:
     """Return an address without its query, which may hold a key, and not too long to be read."""
     return "".join(letter if letter.isprintable() else "?" for letter in str(url).split("?")[0].split("#")[0][:150])
-
-
-def is_loopback(url: str) -> bool:
-    """Say whether an address is on this machine."""
-    try:
-        host = httpx.URL(url).host
-    except (httpx.InvalidURL, ValueError):
-        return False
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

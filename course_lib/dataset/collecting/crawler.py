@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 
 from protego import Protego
 
-from course_lib.dataset.collecting.connection import is_loopback, read_address
+from course_lib.checks import is_loopback
+from course_lib.dataset.collecting.connection import read_address
 from course_lib.dataset.collecting.pages import read_page, read_words
 from course_lib.dataset.collecting.rights import (
     PICTURE_BYTES,

@@ -14,7 +14,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from course_lib.dataset.table import FILE, TEXT, Row, find_file, is_file, merge_rows, read_table
-from course_lib.dataset.text_encoding import decode as decode_text
 from course_lib.files import sha256, write_whole
 from course_lib.messages import LANGUAGES, LessonError, error, language
 from course_lib.pictures.opening import ENDINGS, decode, open_picture, read_header
@@ -116,13 +115,13 @@ def read_licence(name: object) -> str:
 def save_picture(content: bytes, folder: Path, url: str) -> tuple[str, int, int]:
     """Save a picture under a name made from its address; return name, width, height. LessonError for a broken one.
 
-    A picture that already has this name, which no row of ours lists, is somebody's and stays: another name is taken.
+    A file of that name that holds something else stays: the picture then gets a number.
     """
     kind, _, _ = read_header(content)
     width, height = open_picture(content).size
     stem, number = hashlib.sha256(url.encode()).hexdigest()[:16], 1
     place = folder / f"{stem}{ENDINGS[kind]}"
-    while is_whole(place) and place.read_bytes() != content:
+    while os.path.lexists(place) and not (is_file(place) and place.read_bytes() == content):
         number += 1
         place = folder / f"{stem}_{number}{ENDINGS[kind]}"
     try:
@@ -175,10 +174,13 @@ def write_rows(folder: Path, rows: Sequence[Row]) -> None:
     Rows and lines that others wrote stay, and so does a caption that a row has by then.
     """
     before = read_brought(folder)
+    old = {row["picture_url"]: row for row in before}  # of a picture that was damaged, and now has another file
+    rows = [{**row, TEXT: row[TEXT] or old.get(row["picture_url"], row)[TEXT]} for row in rows]
+    gone = {old[row["picture_url"]][FILE] for row in rows if row["picture_url"] in old} - {row[FILE] for row in rows}
     allowed = [row for row in rows if row["training"] == "yes"]
     barred = [row for row in rows if row["training"] != "yes"]
-    merge_rows(folder, allowed)
-    merge_rows(folder, barred, NOT_FOR_TRAINING, drop={row[FILE] for row in allowed})
+    merge_rows(folder, allowed, drop=gone)
+    merge_rows(folder, barred, NOT_FOR_TRAINING, drop=gone | {row[FILE] for row in allowed})
     write_attribution(folder, before, read_brought(folder))
 
 
@@ -186,11 +188,11 @@ def write_attribution(folder: Path, before: Sequence[Row], rows: Sequence[Row]) 
     """Write the authors of all rows into ATTRIBUTION.txt, and keep every line there that no row gave."""
     path = folder / ATTRIBUTION
     try:
-        there = decode_text(path.read_bytes()).text.splitlines() if is_file(path) else []
+        there = path.read_bytes().decode("utf-8-sig", "surrogateescape").splitlines() if is_file(path) else []
         given = {line for spoken in LANGUAGES for line in attribute([*before, *rows], spoken)}
         own = [line for line in there if line.strip() and line not in given]
         if rows or there:
-            write_whole(path, "\n".join([*attribute(rows, language()), *own, ""]).encode())
+            write_whole(path, "\n".join([*attribute(rows, language()), *own, ""]).encode("utf-8", "surrogateescape"))
     except OSError as cause:
         raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
 

@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from urllib.parse import urlencode
 
-from course_lib.dataset.collecting.connection import is_loopback, read_address
+from course_lib.checks import check_secret, is_loopback
+from course_lib.dataset.collecting.connection import read_address
 from course_lib.dataset.collecting.rights import (
     FREE,
     LICENCES,
@@ -104,7 +105,7 @@ def check_search(query: str, source: str, count: int, licences: Collection[str],
 
 def find_key(service: Service) -> dict[str, str]:
     """Return the header that holds a service's key, from the environment alone; LessonError where one is needed."""
-    key = os.environ.get(service.key, "").strip() if service.key else ""
+    key = check_secret(service.key, os.environ.get(service.key, "")) if service.key else ""
     if not key and service.needs_key:
         raise error("source_no_key", variable=service.key)
     return {"Authorization": service.key_form.format(key=key)} if key else {}
