@@ -28,7 +28,6 @@ SOURCE = """\
 # Set the number of `steps`, see the [settings](../tests/sanitize.cfg).
 
 # %% lang="zh"
-from course_lib.files import COURSE
 from course_lib.messages import set_language, text
 set_language("zh")
 
