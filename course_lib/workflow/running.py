@@ -105,7 +105,7 @@ def run_node(host: NotebookHost, node: str, key: str, done: Mapping[str, NodeRes
             raise
         except Exception as cause:
             raise explain_failure(host.prompt, node, cause) from cause
-        values, shown = ((), given["ui"]) if isinstance(given, dict) else (given, {})
+        values, shown = (given["result"], given["ui"]) if isinstance(given, dict) else (given, {})
         cache.outputs[key] = values, shown, tuple(host.notes)
     values, shown, notes = cache.outputs[key]
     names = getattr(kind, "RETURN_NAMES", kind.RETURN_TYPES)

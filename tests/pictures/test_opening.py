@@ -200,7 +200,7 @@ def test_nobody_opens_foreign_pictures_elsewhere():
             if isinstance(node, ast.Attribute) and node.attr == "open" and isinstance(node.value, ast.Name) \
                     and node.value.id == "Image":
                 found.add(path.relative_to(COURSE / "course_lib").as_posix())
-    assert found <= OWN | {"sampling/metadata.py"}  # the reader of a PNG's text chunks names its format too
+    assert found <= OWN | {"pictures/text_chunks.py"}  # which names its formats too
 
 
 def test_check_says_what_is_wrong_and_goes_on(tmp_path):

@@ -281,7 +281,7 @@ def test_words_it_never_learnt_are_told_in_the_caption(pipe, capsys):
 @pytest.mark.parametrize("changes, named", [
     ({"steps": 0}, "steps"), ({"steps": 10000}, "1100"), ({"cfg": float("nan")}, "cfg"), ({"seed": -1}, "seed"),
     ({"seed": 2**64}, "seed"), ({"denoise": 1.5}, "denoise"), ({"sampler_name": "eular"}, "euler"),
-    ({"sampler_name": "sa_solver"}, "dpmpp"), ({"scheduler": "karas"}, "karras"), ({"scheduler": None}, "scheduler"),
+    ({"sampler_name": "dpmpp_9m"}, "dpmpp"), ({"scheduler": "karas"}, "karras"), ({"scheduler": None}, "scheduler"),
 ])
 def test_wrong_settings_are_answered(pipe, changes, named, language):
     set_language(language)

@@ -192,7 +192,8 @@ def test_a_batch_has_comfyuis_noise(pipe):
     nodes = graph()
     nodes["5"]["inputs"]["batch_size"] = 2
     both = run(nodes, models=pipe)
-    assert (pixels(both.pictures[0]) == pixels(run(graph(), models=pipe).pictures[0])).all()
+    alone = run(graph(), models=pipe).pictures[0]
+    assert np.abs(pixels(both.pictures[0]) - pixels(alone)).max() <= 1  # one CPU or another rounds a batch differently
     noise = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(QUICK.seed))[1:]
     second = sample(pipe, [encode_text(pipe, PROMPT), encode_text(pipe, "")], [QUICK], torch.zeros(1, 4, 16, 16),
                     noise=noise)

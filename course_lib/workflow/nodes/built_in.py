@@ -1,6 +1,6 @@
 """ComfyUI's built-in nodes that the notebook's runner knows, in the form of ComfyUI's node classes.
 
-Names, inputs, bounds and defaults are those of ComfyUI 0.3.64; what they do is the course's own: a KSampler draws what
+Names, inputs, bounds and defaults are those of ComfyUI 0.29; what they do is the course's own: a KSampler draws what
 `generate` draws. In the real ComfyUI its own nodes stand in their place.
 """
 
@@ -268,7 +268,8 @@ def find_picture(name: str) -> Path | None:
 class SaveImage:
     """Save pictures in the output folder, with the workflow inside."""
 
-    RETURN_TYPES = ()
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("images",)
     FUNCTION = "save_images"
     CATEGORY = "image"
     OUTPUT_NODE = True
@@ -281,13 +282,15 @@ class SaveImage:
     def save_images(self, images: Tensor, filename_prefix: str = "ComfyUI") -> dict[str, object]:
         """Save the pictures as PREFIX_00001_.png and so on, and show them."""
         pictures = to_pictures(images)
-        return {"ui": {"pictures": pictures, "files": [here().save(one, filename_prefix) for one in pictures]}}
+        files = [here().save(one, filename_prefix) for one in pictures]
+        return {"ui": {"pictures": pictures, "files": files}, "result": (images,)}
 
 
 class PreviewImage:
     """Show pictures."""
 
-    RETURN_TYPES = ()
+    RETURN_TYPES = ("IMAGE",)
+    RETURN_NAMES = ("images",)
     FUNCTION = "show_images"
     CATEGORY = "image"
     OUTPUT_NODE = True
@@ -299,7 +302,7 @@ class PreviewImage:
 
     def show_images(self, images: Tensor) -> dict[str, object]:
         """Show the pictures; nothing is saved."""
-        return {"ui": {"pictures": to_pictures(images)}}
+        return {"ui": {"pictures": to_pictures(images)}, "result": (images,)}
 
 
 def to_pictures(images: Tensor) -> list[Image.Image]:
