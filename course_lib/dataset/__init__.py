@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "captions.editor": ["edit_captions"],
     "captions.writing": ["caption"],
     "charts": ["contact_sheet", "show_captions", "show_sizes"],
-    "checking": ["check", "prepare"],
+    "checking": ["check", "prepare", "scale_out"],
     "collecting.crawler": ["crawl", "open_for_training"],
     "collecting.sources": ["download", "search"],
     "example_sets": ["make_messy", "write_style_set"],

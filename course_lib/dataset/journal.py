@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Collection
 from pathlib import Path, PurePosixPath
 
-from course_lib.files import sha256
+from course_lib.files import sha256, write_whole
 from course_lib.messages import error
 
 PARTS = ("train", "validation")
@@ -106,6 +106,4 @@ def move_files(source: Path, target: Path) -> None:
 
 def write_journal(file: Path, whole: bool, files: Journal) -> None:
     """Write in one step which files are the set's, and whether it is whole."""
-    part = file.with_name(f"{file.name}.part")
-    part.write_text(json.dumps({"whole": whole, "files": files}, ensure_ascii=False, indent=1), encoding="utf-8")
-    part.replace(file)
+    write_whole(file, json.dumps({"whole": whole, "files": files}, ensure_ascii=False, indent=1).encode())

@@ -1,7 +1,6 @@
 """What `check` says of a set: for each picture keep, fix, warn or drop, with reasons, measured values and limits."""
 
 import csv
-import os
 from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from course_lib.dataset.folder import RowProblem
 from course_lib.dataset.signals import Signals
+from course_lib.files import replaced
 from course_lib.messages import error, text
 
 VERDICTS = ("keep", "fix", "warn", "drop")  # from good to bad; a picture's is the worst of its reasons'
@@ -120,10 +120,8 @@ class Report:
     def to_csv(self, path: str | Path) -> Path:
         """Write rows and row problems as a table that Excel opens, and return its path; LessonError if it cannot be."""
         path = Path(path)
-        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            with part.open("w", encoding="utf-8-sig", newline="") as content:
+            with replaced(path) as part, part.open("w", encoding="utf-8-sig", newline="") as content:
                 table = csv.writer(content)
                 table.writerow(CSV_COLUMNS)
                 for row in self.rows:
@@ -134,9 +132,7 @@ class Report:
                 for problem in self.row_problems:
                     table.writerow([f"{problem.file}:{problem.line}", "drop_row", problem.code, problem.value, "",
                                     str(problem)])
-            part.replace(path)
         except OSError as cause:
-            part.unlink(missing_ok=True)
             raise error("cannot_write", path=path, cause=cause.strerror or cause) from cause
         return path
 

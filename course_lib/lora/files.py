@@ -194,9 +194,9 @@ def join_range(values: list[float]) -> float | str:
 
 
 def write_tensors(path: str | Path, tensors: Mapping[str, torch.Tensor], header: Mapping[str, str]) -> Path:
-    """Write a file under a temporary name and rename it: safetensors, or for any other ending torch.save's form.
+    """Write a file whole or not at all: safetensors, or for any other ending torch.save's form.
 
-    What was there before stays whole until then; LessonError where that place cannot be written or is full.
+    LessonError where that place cannot be written or is full; what was there before is still there then.
     """
     path = Path(path).expanduser()
     tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}

@@ -5,7 +5,6 @@ Every result says which backend and model wrote it; a picture that fails costs o
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ from course_lib.dataset.captions.backends import Backend, find_backend
 from course_lib.dataset.folder import find_set, list_rows
 from course_lib.dataset.table import FILE, SOURCE, TEXT, Row, choose_table, find_file, merge_rows, read_table
 from course_lib.dataset.text_encoding import mend_surrogates
-from course_lib.files import COURSE
+from course_lib.files import COURSE, write_whole
 from course_lib.messages import LessonError, error, text
 from course_lib.pictures.opening import open_picture
 
@@ -98,10 +97,7 @@ def read_cached(file: Path) -> Caption | None:
 
 def keep(found: Caption, file: Path) -> None:
     """Keep a caption, in one step."""
-    file.parent.mkdir(parents=True, exist_ok=True)
-    part = file.with_name(f"{file.name}.{os.getpid()}.part")
-    part.write_text(json.dumps(asdict(found), ensure_ascii=False), encoding="utf-8")
-    os.replace(part, file)
+    write_whole(file, json.dumps(asdict(found), ensure_ascii=False).encode())
 
 
 def caption_folder(folder: str | Path, prompt: str | None = None, lang: str = "zh", seed: int = 0, *,
