@@ -157,8 +157,27 @@ def leads_nowhere(words):
         parts = dotted.strip(".").split(".")
         if parts[0] != "py" and not (PACKAGE / parts[0]).is_dir() and not (PACKAGE / f"{parts[0]}.py").is_file():
             found.append(f"course_lib{dotted}")
+    for module, names in re.findall(r"\bfrom (course_lib[\w.]*) import (\([^)]*\)|[\w, ]+)", words):
+        found += [f"{module}.{name}" for name in re.findall(r"(?:^|[,(])\s*(?!as\b)(\w+)", without_marks(names))
+                  if not holds(module, name)]
     return found + [path for path in re.findall(r"\bcourse_lib/[\w/]+\.(?:py|txt|json)\b", words)
                     if not (COURSE / path).is_file()]
+
+
+def without_marks(names):
+    """Return imported names without what ends a line in a notebook's file, a string or a document."""
+    return re.sub(r"\\n|#.*|[\"'`\\]", " ", names)
+
+
+def holds(module, name):
+    """Say whether a module of the course has a name of its own, hands on an imported one, or is the folder of one."""
+    if module not in MODULES or f"{module}.{name}" in MODULES:
+        return f"{module}.{name}" in MODULES
+    tree, area = read(MODULES[module]), area_of(module)
+    if module == f"course_lib.{area}" and area in FACES:
+        return name in face_of(area)
+    known = {other for node in ast.walk(tree) if isinstance(node, ast.stmt) for other in defined(node)}
+    return name in known | {other for _, other in imported(tree)}
 
 
 @pytest.mark.parametrize("path", tracked(".py", ".md", ".ipynb", ".toml", ".txt", "Makefile"),
@@ -170,7 +189,17 @@ def test_no_old_name_is_left(path):
 
 def test_an_old_name_is_seen():
     assert leads_nowhere("see `course_lib.pipeline`") and leads_nowhere("in course_lib/judge.py")
+    assert leads_nowhere("from course_lib.pictures.picture import load")  # in a child's script, say
+    assert leads_nowhere("from course_lib.model import (draw,\n    load)") == ["course_lib.model.draw"]
+    assert leads_nowhere('"from course_lib.model import load, draw\\n",') == ["course_lib.model.draw"]
+    assert not leads_nowhere("from course_lib import files, machine\nfrom course_lib.model.loading import load as open")
     assert not leads_nowhere("`course_lib.pictures`, course_lib/start.py and course_lib.sampling.drawing")
+
+
+def test_no_two_tests_share_a_name():
+    """Pytest takes them for one module, and helpers are imported from tests by their names alone."""
+    names = [path.name for path in tracked("") if path.suffix == ".py" and (COURSE / "tests") in path.parents]
+    assert sorted(names) == sorted(set(names))
 
 
 # ---- faces

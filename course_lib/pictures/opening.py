@@ -37,7 +37,7 @@ TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: I
          5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_270, 7: Image.Transpose.TRANSVERSE,
          8: Image.Transpose.ROTATE_90}
 
-Source = bytes | Path
+Source = bytes | bytearray | memoryview | Path
 
 
 class Unreadable(LessonError):
@@ -78,6 +78,8 @@ def read_header(source: Source) -> tuple[str, int, int]:
 
 def open_header(source: Source, most: int = MOST_PIXELS, formats: Sequence[str] = FORMATS) -> Image.Image:
     """Open a picture without decoding it; Unreadable for what is none, too large, cut, or fails its checksums."""
+    if isinstance(source, (bytearray, memoryview)):  # a widget's value is a memoryview
+        source = bytes(source)
     head = read_head(source)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of odd metadata and large sizes; what matters is checked here

@@ -9,6 +9,7 @@ import pytest
 import torch
 from loopback_sources import Reply, Several, answer_chat, serve
 from PIL import Image
+from safetensors.torch import load_file, save_file
 
 from course_lib.dataset.captions import backends
 from course_lib.dataset.captions.backends import read_name
@@ -16,7 +17,7 @@ from course_lib.dataset.captions.writing import add_trigger, caption, caption_fo
 from course_lib.dataset.collecting import web
 from course_lib.dataset.making import synthesis
 from course_lib.dataset.table import read_table, write_table
-from course_lib.messages import LessonError
+from course_lib.messages import LessonError, error
 
 
 @pytest.fixture
@@ -210,8 +211,40 @@ def test_a_vision_model_of_the_qwen_kind_answers(tmp_path, pictures, tiny_vision
     assert caption(pictures[:1], "说一说", **options) == found[:1]
 
 
-def test_a_folder_that_is_no_vision_model_ends_the_run(tmp_path, pictures, tiny_vision_model):
+def lose(file):
+    return lambda folder: (folder / file).unlink()
+
+
+def hold(file, content):
+    return lambda folder: (folder / file).write_bytes(content)
+
+
+def cut(file):
+    return lambda folder: (folder / file).write_bytes((folder / file).read_bytes()[:-99])
+
+
+def configure(**values):
+    def write(folder):
+        config = json.loads((folder / "config.json").read_text())
+        (folder / "config.json").write_text(json.dumps({**config, **values}))
+    return write
+
+
+def lose_weights(folder):
+    weights = load_file(folder / "model.safetensors")
+    save_file(dict(sorted(weights.items())[:-2]), folder / "model.safetensors", {"format": "pt"})
+
+
+@pytest.mark.parametrize("spoil", [
+    lose("model.safetensors"), cut("model.safetensors"), hold("model.safetensors", b""), lose_weights,
+    lose("config.json"), cut("config.json"), hold("config.json", b"[1]"), hold("config.json", b"{}"),
+    configure(model_type="nosuch"), configure(model_type=5), configure(text_config=[]), configure(vision_config="x"),
+    cut("tokenizer.json"), hold("tokenizer.json", b"[1]"), lose("preprocessor_config.json"),
+    cut("preprocessor_config.json"),
+])
+def test_a_folder_that_is_no_vision_model_ends_the_run(tmp_path, pictures, tiny_vision_model, spoil):
     folder = shutil.copytree(tiny_vision_model, tmp_path / "model")
-    (folder / "model.safetensors").unlink()
-    with pytest.raises(LessonError):
+    spoil(folder)
+    with pytest.raises(LessonError) as problem:
         caption(pictures[:1], backend="transformers", model=folder, cache=None)
+    assert problem.value.what == error("caption_model", folder=folder, cause="").what

@@ -193,6 +193,21 @@ def test_no_warning_of_pillow_reaches_the_learner(tmp_path):
         picture_files.open_picture(tmp_path / "x.jpg")
 
 
+@pytest.mark.parametrize("kind", ["PNG", "JPEG"])
+@pytest.mark.parametrize("form", [bytearray, memoryview])
+def test_any_form_of_bytes_is_opened_alike(kind, form):
+    content = make_picture(kind)
+    assert open_picture(form(content)).tobytes() == open_picture(content).tobytes()
+    assert read_header(form(content)) == (kind, 40, 32)
+    for broken in (b"", POINTER, EPS, content[:-30]):
+        with pytest.raises(Unreadable) as told, warnings.catch_warnings():
+            warnings.simplefilter("error")
+            open_picture(form(broken))
+        with pytest.raises(Unreadable) as same:
+            open_picture(broken)
+        assert str(told.value) == str(same.value)
+
+
 def test_nobody_opens_foreign_pictures_elsewhere():
     found = set()
     for path in (COURSE / "course_lib").rglob("*.py"):

@@ -341,7 +341,7 @@ def test_resume_says_what_is_wrong(pipe, style_set, cache, tmp_path):
 CHILD = """
 import os, resource, signal, sys
 from course_lib.messages import LessonError
-from course_lib.pictures.picture import load
+from course_lib.model.loading import load
 from course_lib.training.loop import train, TrainConfig
 config = TrainConfig(lora_rank=4, lora_alpha=4.0, batch_size=2, steps_per_epoch=6, learning_rate=1e-3,
                      lr_warmup_steps=2, checkpoint_every=2)

@@ -138,7 +138,8 @@ class TransformersBackend:
     def ready(self) -> None:
         """Load the model, once; LessonError where it cannot be."""
         if self.parts is None:
-            self.parts = load_vision_model(self.model if Path(self.model).is_dir() else fetching.fetch(self.model))
+            folder = Path(self.model)
+            self.parts = load_vision_model(folder if folder.is_dir() else fetching.fetch(self.model))
 
     def write(self, picture: Image.Image, origin: object, prompt: str, lang: str, seed: int) -> str:
         """Caption one picture."""

@@ -26,9 +26,12 @@ def load_vision_model(folder: Path) -> "tuple[ProcessorMixin, PreTrainedModel]":
 
     try:
         processor = load_processor(folder)
-        model = AutoModelForImageTextToText.from_pretrained(folder, trust_remote_code=False, local_files_only=True,
-                                                            use_safetensors=True, dtype="auto")
-    except (OSError, ValueError, ImportError, RuntimeError, KeyError, AttributeError, TypeError) as cause:
+        model, read = AutoModelForImageTextToText.from_pretrained(
+            folder, trust_remote_code=False, local_files_only=True, use_safetensors=True, dtype="auto",
+            output_loading_info=True)
+        if read["missing_keys"]:  # they would be random numbers, and its captions nonsense
+            raise KeyError(", ".join(sorted(read["missing_keys"])))
+    except Exception as cause:  # a broken folder raises whatever the first line that meets it raises
         for file in folder.glob("*"):
             refuse_pointer(file)
         raise error("caption_model", folder=folder, cause=f"{type(cause).__name__}: {cause}"[:300]) from cause
