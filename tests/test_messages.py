@@ -79,3 +79,12 @@ def test_an_unknown_language_is_chinese(monkeypatch):
     assert messages.language() == "zh"
     with pytest.raises(ValueError):
         messages.set_language("fr")
+
+
+@pytest.mark.parametrize("said", ["\x1b[2Jx", "a\u202egnp.exe", "\x9b31m", "a\rb", "a\ud800", "\u2066x\u2069", "\x7f",
+                                  "\x00"])
+def test_what_a_screen_would_obey_is_not_said(said):
+    """Of a name from a file, in errors and in texts; words, line breaks and numbers stay."""
+    assert not messages.CONTROLS.search(str(messages.error("cannot_write", path=said, cause=said)))
+    assert messages.plain(said).count("?") == len(messages.CONTROLS.findall(said)) > 0
+    assert messages.plain("可图 a\tb\nc") == "可图 a\tb\nc" and messages.plain(7) == 7

@@ -27,10 +27,27 @@ GROUNDS = ("blue", "yellow", "pink", "green", "orange", "white", "purple", "cyan
 
 
 def plant_problems(folder: str | Path) -> Path:
-    """Write a set of nine pictures with three problems into an empty folder, or one filled by this function before."""
+    """Write a set of nine pictures with three problems into a new folder, or see that this one holds just that set.
+
+    LessonError where anything else stands in it: a picture of the learner's, or a file that was changed since.
+    """
     folder = Path(folder)
+    with tempfile.TemporaryDirectory() as scratch:
+        made = Path(scratch)
+        draw_planted(made)
+        if folder.is_dir():
+            for file in sorted(folder.iterdir()):
+                if not (made / file.name).is_file():
+                    raise error("set_out_taken", out=folder, file=file.name)
+                if not file.is_file() or file.read_bytes() != (made / file.name).read_bytes():
+                    raise error("set_out_changed", out=folder, file=file.name)
+        shutil.copytree(made, folder, dirs_exist_ok=True)
+    return folder
+
+
+def draw_planted(folder: Path) -> None:
+    """Draw the nine pictures and write their table, the same bytes each time."""
     rng = random.Random(5)
-    folder.mkdir(parents=True, exist_ok=True)
     rows = []
     for number, (subject, ground) in enumerate(zip(SUBJECTS, GROUNDS), start=1):
         scene = Scene((Thing(subject, size=round(rng.uniform(0.72, 0.9), 2)),), "flat", ground)
@@ -43,7 +60,6 @@ def plant_problems(folder: str | Path) -> Path:
     whole = (folder / "7.png").read_bytes()
     (folder / "7.png").write_bytes(whole[:len(whole) // 2])
     write_table(folder, rows)
-    return folder
 
 
 def check_fixes(folder: str | Path, fixes: Mapping[str, str | None]) -> bool:

@@ -79,7 +79,7 @@ def read_quality(image: Image.Image) -> int:
     tables = getattr(image, "quantization", None)
     if not tables:
         return 100
-    finest = sorted(tables[0])[:10]  # the others end at 255 where quality is low
+    finest = sorted(tables[min(tables)])[:10]  # files number them 0 to 3; the others end at 255 where quality is low
     scale = 100 * sum(finest) / 132  # their sum in the standard's luminance table, which is quality 50
     return round(5000 / scale) if scale > 100 else round((200 - scale) / 2)
 

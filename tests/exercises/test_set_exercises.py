@@ -4,7 +4,7 @@ import pytest
 
 from course_lib.dataset.making.scenes import Scene, Thing
 from course_lib.exercises import sets
-from course_lib.messages import LANGUAGES, set_language
+from course_lib.messages import LANGUAGES, LessonError, set_language
 
 RIGHT = {"9.jpg": None, "5.png": "一只企鹅，扁平风格，橙色背景", "7.png": None}
 
@@ -29,6 +29,17 @@ def test_planting_twice_gives_the_same_set(folder):
     before = {file.name: file.read_bytes() for file in folder.iterdir()}
     sets.plant_problems(folder)
     assert before == {file.name: file.read_bytes() for file in folder.iterdir()}
+
+
+@pytest.mark.parametrize("name", ["holiday.jpg", "1.png", "metadata.csv"])
+def test_nothing_of_a_learners_is_written_over(folder, tmp_path, name):
+    if name != "holiday.jpg":
+        sets.plant_problems(tmp_path)
+    (tmp_path / name).write_bytes(b"mine")
+    before = {file.name: file.read_bytes() for file in tmp_path.iterdir()}
+    with pytest.raises(LessonError, match=name):
+        sets.plant_problems(tmp_path)
+    assert before == {file.name: file.read_bytes() for file in tmp_path.iterdir()}
 
 
 def test_mirror_licence_and_scene():

@@ -223,3 +223,16 @@ def test_check_says_what_is_wrong_and_goes_on(tmp_path):
         (tmp_path / name).write_bytes(content)
     assert {row.file: row.codes[:1] for row in check(tmp_path, size=16).rows if row.file != "0.jpg"} == {
         "1.png": ("lfs_pointer",), "2.png": ("not_an_image",), "3.jpg": ("empty_file",)}
+
+
+@pytest.mark.parametrize("number", [0, 1, 3])
+def test_a_jpeg_may_number_its_tables_as_it_likes(tmp_path, number):
+    """ITU-T T.81, B.2.4.1: four places for tables; a grey picture's one table may stand in any of them."""
+    content = io.BytesIO()
+    Image.fromarray(np.arange(64, dtype=np.uint8).reshape(8, 8)).save(content, "JPEG", quality=60)
+    data = bytearray(content.getvalue())
+    data[data.index(b"\xff\xdb") + 4] = number  # precision and number of the table
+    data[data.index(b"\xff\xc0") + 12] = number  # which table the component uses
+    (tmp_path / "grey.jpg").write_bytes(data)
+    assert list(Image.open(tmp_path / "grey.jpg").quantization) == [number]
+    assert picture_files.open_picture(tmp_path / "grey.jpg").quality == 60
