@@ -14,10 +14,10 @@ from course_lib.files import COURSE
 
 FOLDER = COURSE / "data" / "emoji"
 PICTURE_SIZE = 96  # px, width and height of a composed picture
-# px, width and height of the subject, its left and its top. Two of one size lie a whole cell of the UNet's coarser level
+# px: the size of the subject, its left and its top. Two of one size lie a whole cell of the UNet's coarser level
 # apart (16 px), so that they are one picture moved, for the network too: it learns a drawing once, not once a place.
 PLACES = (*((78, left, top) for left in (1, 17) for top in (1, 17)),
-          *((66, left, top) for left in (7, 23) for top in (7, 23)), (90, 3, 3))
+          *((62, left, top) for left in (1, 17, 33) for top in (1, 17, 33)))
 
 # style -> its words in a caption, zh then en; the first of each is the usual one
 STYLES = {
@@ -136,9 +136,9 @@ def subject_at(subject: str, style: str, size: int, side: int) -> Image.Image:
 
 
 def random_scene(rng: random.Random, styles: tuple[str, ...] = BASE_STYLES) -> Scene:
-    """Draw a scene at random: every subject, style, ground, size, place inside the picture, and flip."""
-    return Scene(rng.choice(list(subjects())), rng.choice(styles), rng.choice(list(GROUNDS)),
-                 *rng.choice(PLACES), rng.random() < 0.5)
+    """Draw a scene at random: every subject, style, ground, size and place; none is mirrored."""
+    return Scene(rng.choice(list(subjects())), rng.choice(styles), rng.choice(list(GROUNDS)), *rng.choice(PLACES),
+                 flip=False)
 
 
 @cache
