@@ -8,6 +8,7 @@ because its fast kernels want the channels last (cuDNN developer guide, "Tensor 
 """
 
 import json
+import math
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -133,7 +134,8 @@ def measure(configs: dict[str, dict]) -> dict:
     largest = max(sum(weight.numel() for weight in module.parameters(recurse=False)) for module in encoder.modules())
     with torch.no_grad():
         found = {"parameters": counts, "bytes_per_weight": dtype.itemsize, "encoder_layers": layers,
-                 "encoder_largest": largest, "encode": count_peak(encoder, lambda: encode(encoder))}
+                 "encoder_largest": largest, **count_unet(configs["unet"], dtype),
+                 "encode": count_peak(encoder, lambda: encode(encoder))}
         for size in sizes:
             drawing = partial(denoise, unet, size // scale(vae.config), batch=2)
             found[str(size)] = {"denoise": count_peak(unet, drawing), **count_vae(vae, size)}
@@ -142,6 +144,32 @@ def measure(configs: dict[str, dict]) -> dict:
             trained, found["lora"] = count_training(configs["unet"], dtype, size // scale(vae.config), checkpointing)
             found[str(size)]["train_checkpointing" if checkpointing else "train"] = trained
     return found
+
+
+def count_unet(config: dict, dtype: torch.dtype) -> dict[str, int]:
+    """Count what the ways to hold a UNet in less memory need to know of its weights.
+
+    unet_largest and unet_matrices are numbers of weights: of the largest layer, and of what quantising takes.
+    unet_pinned and unet_fp8 are bytes: in pinned RAM, of which torch takes powers of two, and in diffusers' fp8.
+    """
+    unet = build_part("unet", config, dtype)
+    matrices = sum(module.weight.numel() for _, module in list_matrices(unet))
+    largest = max(sum(weight.numel() for weight in module.parameters(recurse=False)) for module in unet.modules())
+    pinned = sum(2 ** math.ceil(math.log2(count_bytes(weight))) for weight in unet.parameters())
+    hold_in_fp8(unet, dtype)
+    return {"unet_largest": largest, "unet_matrices": matrices, "unet_pinned": pinned,
+            "unet_fp8": sum(count_bytes(weight) for weight in unet.parameters())}
+
+
+def list_matrices(unet: UNet2DConditionModel) -> list[tuple[str, torch.nn.Linear]]:
+    """List the matrices of a UNet's attentions by their names: most of its weights, and all that is quantised."""
+    return [(name, module) for name, module in unet.named_modules()
+            if isinstance(module, torch.nn.Linear) and ".attentions." in name and ".lora_" not in name]
+
+
+def hold_in_fp8(unet: UNet2DConditionModel, dtype: torch.dtype) -> None:
+    """Let each layer but the norms lie in 8 bits and be computed in `dtype` (diffusers' layerwise casting)."""
+    unet.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
 
 
 def encode(encoder: ChatGLMModel) -> None:
