@@ -49,3 +49,9 @@ def find_kind(unet: UNet2DConditionModel) -> str | None:
     if getattr(unet, "is_loaded_in_8bit", False):
         return "int8"
     return "nf4" if getattr(unet, "is_loaded_in_4bit", False) else None
+
+
+def count_weights(weight: torch.Tensor) -> int:
+    """Count the numbers of a weight as they were before it was quantised; in 4 bits two of them share a byte."""
+    state = getattr(weight, "quant_state", None)
+    return weight.numel() if state is None else state.shape.numel()

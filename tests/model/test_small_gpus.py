@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from peft import LoraConfig
 
 from course_lib.hub import repository
-from course_lib.lora.adapters import inject
+from course_lib.lora import adapters
 from course_lib.lora.verbs import add_lora, set_strength
 from course_lib.machine.planning import plan
 from course_lib.messages import LessonError
@@ -122,13 +123,23 @@ def test_a_lora_counts_in_each_way(unet):
     assert np.abs(pixels(generate(held, PROMPT, SETTINGS)) - before).max() <= 1
 
 
+class Matrix:
+    """A LoRA's matrix that notes where it is asked to go."""
+
+    def __init__(self):
+        self.data, self.asked = self, None
+
+    def to(self, *asked):
+        self.asked = asked
+        return self
+
+
 def test_a_loras_matrices_lie_where_the_unet_computes(monkeypatch):
     """Not with the layer that waits in RAM: `meta` stands for a GPU here."""
-    from peft import LoraConfig
-
-    held = open_way("whole")
-    monkeypatch.setattr(type(held.unet), "device", property(lambda unet: torch.device("meta")))
-    inject(held.unet, LoraConfig(r=2, target_modules=["to_q"]), "one")
-    assert {weight.device.type for name, weight in held.unet.named_parameters() if ".lora_" in name} == {"meta"}
+    held, matrix, elsewhere = open_way("whole"), Matrix(), torch.device("meta")
+    monkeypatch.setattr(type(held.unet), "device", property(lambda unet: elsewhere))
+    monkeypatch.setattr(adapters, "list_weights", lambda unet, name: [matrix])
+    adapters.inject(held.unet, LoraConfig(r=2, target_modules=["to_q"]), "one")
+    assert matrix.asked == (elsewhere, torch.float32)
     with pytest.raises(LessonError, match="DoRA"):
-        inject(held.unet, LoraConfig(r=2, target_modules=["to_q"], use_dora=True), "two")
+        adapters.inject(held.unet, LoraConfig(r=2, target_modules=["to_q"], use_dora=True), "two")
