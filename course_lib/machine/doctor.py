@@ -2,7 +2,7 @@
 
 from course_lib.files import COURSE
 from course_lib.hub import fetching, manifest, repository
-from course_lib.machine import hardware, planning
+from course_lib.machine import hardware, planning, stages
 from course_lib.messages import LessonError, text
 
 NOTEBOOKS = COURSE / "notebooks"
@@ -53,7 +53,7 @@ def plan_full(found: hardware.Machine) -> tuple[bool, list[str]]:
     able, lines = [], []
     for task in planning.TASKS:
         try:
-            lines += planning.describe(planning.plan(task, "kolors", found=found))
+            lines += stages.describe(planning.plan(task, "kolors", found=found))
             able.append(task)
         except LessonError as problem:
             lines += [problem.what, problem.why]

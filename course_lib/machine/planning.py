@@ -17,6 +17,8 @@ from course_lib.machine.stages import (
     Plan,
     list_stages,
     list_stages_on_cpu,
+    say_choices,
+    summarise,
     weigh,
 )
 from course_lib.messages import LessonError, error, text
@@ -46,7 +48,7 @@ def plan(task: str = "draw", model: str = "kolors", *, found: Machine | None = N
     found = found or hardware.look()
     prints = count_folder(folder) if folder else FOOTPRINTS.get(model, FOOTPRINTS["kolors"])
     if size is not None:
-        check_choice("size", size, list_sizes(prints))
+        check_choice("size", str(size), tuple(map(str, list_sizes(prints))))
     if model == "tiny" or folder and prints["bytes_per_weight"] == 4:
         return check_ram(plan_on_cpu(task, model, prints, cached, optimizer), found)
     dtype = "bfloat16" if task == "lora" and found.gpu and found.gpu.bf16 else "float16"
@@ -133,37 +135,6 @@ def explain_gpu(found: Machine) -> tuple[str, str]:
     about = {"gpu": gpu.name, "said": gpu.said, "torch": found.versions.get("torch"),
              "capability": gpu.architecture or "{}.{}".format(*gpu.capability)}
     return text(f"gpu_why_{trouble}", **about), text(f"gpu_next_{trouble}", other=text(f"plan_next_{found.host}"))
-
-
-def describe(one: Plan) -> list[str]:
-    """Say in a few lines what a plan decided and the memory of each stage with what it is made of."""
-    lines = [text("plan_head", task=text(f"task_{one.task}"), model=one.model, device=one.device,
-                  settings=summarise(one)), "  " + say_choices(one)]
-    for stage in one.stages:
-        place = stage.ram if one.device == "cpu" else stage.vram
-        parts = [f"{text(f'bytes_{name}')} {count / GIB:.2f}" for name, count in place.items()]
-        lines.append(text("plan_stage", stage=text(f"stage_{stage.name}"), total=sum(place.values()) / GIB,
-                          parts=text("list_comma").join(parts)))
-    return lines
-
-
-def summarise(one: Plan) -> str:
-    """Say a plan's precision, size and peaks in a few words."""
-    return text("plan_summary", dtype=one.dtype, size=one.size, vram=one.peak_vram / GIB, ram=one.peak_ram / GIB)
-
-
-def say_choices(one: Plan) -> str:
-    """Say where the parts of a plan lie and what is switched on."""
-    words = [text(f"placement_{one.placement}"), text(f"encoder_{one.encoder}", bits=one.encoder_bits)]
-    if one.unet != "whole":
-        words.append(text(f"unet_{one.unet}"))
-    if one.vae_alone and one.unet not in ("stream", "int8", "nf4"):
-        words.append(text("plan_alone"))
-    words += [text(f"plan_{name}") for name, on in (("tiling", one.vae_tiling), ("checkpointing", one.checkpointing))
-              if on]
-    if one.task == "lora":
-        words.append(text("plan_optimizer", name=one.optimizer))
-    return text("list_semicolon").join(words)
 
 
 def example(ram: float, name: str | None = None, vram: float = 0, capability: tuple[int, int] = (8, 6),

@@ -6,6 +6,7 @@ All of it is arithmetic on footprints.json, which `footprint` counts from the mo
 from dataclasses import dataclass, field
 
 from course_lib.machine.hardware import GIB, Machine
+from course_lib.messages import text
 
 TAKE = 1.1  # of the expected peak has to be free: room for gaps between tensors and for what is estimated
 TAKE_STORED = 1.5  # the same for training that stores every activation, which is known less well
@@ -74,6 +75,9 @@ class Plan:
         vram = found.gpu.vram_free if found.gpu and found.gpu.usable else 0
         return self.peak_vram * (TAKE_STORED if stored else TAKE) <= vram and self.peak_ram <= found.ram_free
 
+    def __str__(self) -> str:
+        return "\n".join(describe(self))
+
 
 def list_stages(one: Plan, prints: dict) -> tuple[Stage, ...]:
     """List the stages of a plan's task on a GPU with the bytes that each takes there and in RAM."""
@@ -91,8 +95,8 @@ def list_stages(one: Plan, prints: dict) -> tuple[Stage, ...]:
     count = work[f"{picture}{tiled}"] * (WHOLE_VAE if one.size > 512 and not one.vae_tiling else 1)
     coding = Stage(picture, {**({"vae": vae} if one.vae_alone else kept), "activations": count, **base},
                    {**process, **(waiting if one.vae_alone else streamed)})
-    if one.unet in ("fp8", *BITS):  # a layer in 16 bits again, and the next one's before it is gone
-        base = {"unpacked": 2 * prints["unet_largest"] * KEPT, **base}
+    if one.unet in ("fp8", *BITS):  # the layer that works is there in 16 bits beside its own fewer
+        base = {"unpacked": prints["unet_largest"] * KEPT, **base}
     if one.task == "draw":
         denoising = Stage("denoise", {**kept, "activations": work["denoise"], **base}, {**process, **streamed})
         return (*stages, denoising, coding)
@@ -143,3 +147,34 @@ def weigh_encoder(one: Plan, prints: dict) -> int:
         layers = prints["encoder_layers"]
         return int(layers * QUANTISED[one.encoder_bits]) + (prints["parameters"]["text_encoder"] - layers) * KEPT
     return weigh(prints, "text_encoder")
+
+
+def describe(one: Plan) -> list[str]:
+    """Say in a few lines what a plan decided and the memory of each stage with what it is made of."""
+    lines = [text("plan_head", task=text(f"task_{one.task}"), model=one.model, device=one.device,
+                  settings=summarise(one)), "  " + say_choices(one)]
+    for stage in one.stages:
+        place = stage.ram if one.device == "cpu" else stage.vram
+        parts = [f"{text(f'bytes_{name}')} {count / GIB:.2f}" for name, count in place.items()]
+        lines.append(text("plan_stage", stage=text(f"stage_{stage.name}"), total=sum(place.values()) / GIB,
+                          parts=text("list_comma").join(parts)))
+    return lines
+
+
+def summarise(one: Plan) -> str:
+    """Say a plan's precision, size and peaks in a few words."""
+    return text("plan_summary", dtype=one.dtype, size=one.size, vram=one.peak_vram / GIB, ram=one.peak_ram / GIB)
+
+
+def say_choices(one: Plan) -> str:
+    """Say where the parts of a plan lie and what is switched on."""
+    words = [text(f"placement_{one.placement}"), text(f"encoder_{one.encoder}", bits=one.encoder_bits)]
+    if one.unet != "whole":
+        words.append(text(f"unet_{one.unet}"))
+    if one.vae_alone and one.unet not in ("stream", "int8", "nf4"):
+        words.append(text("plan_alone"))
+    words += [text(f"plan_{name}") for name, on in (("tiling", one.vae_tiling), ("checkpointing", one.checkpointing))
+              if on]
+    if one.task == "lora":
+        words.append(text("plan_optimizer", name=one.optimizer))
+    return text("list_semicolon").join(words)
