@@ -31,7 +31,8 @@ from tests.gpu.rows import DRY_SIZES, ROWS, Row, count_flops, make_plan, run_row
 COURSE = Path(__file__).parents[2]
 LIMIT = 90  # seconds of one row
 ENOUGH = 510  # seconds after which no new row begins
-HEAD = f"{'what':<34}{'planned':>9}{'peak':>8}{'ratio':>7}{'s/step':>9}{'share':>7}"
+WIDTH = 36  # letters of a row's name
+HEAD = f"{'what':<{WIDTH}}{'planned':>9}{'peak':>8}{'ratio':>7}{'s/step':>9}{'share':>7}"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -118,10 +119,10 @@ def guard_flops(row: Row, configs: dict[str, dict], dry: bool) -> float | None:
 def describe(row: Row, found: dict[str, object], flops: float | None, rate: float) -> str:
     """Say a row in one line."""
     if "error" in found:
-        return f"{row.name:<34}  {found['error']}"
+        return f"{row.name:<{WIDTH}}  {found['error']}"
     planned, peak = found["planned"] / GIB, found["peak"] / GIB
     share = f"{flops / found['seconds'] / rate:7.2f}" if flops else f"{'-':>7}"
-    return f"{row.name:<34}{planned:9.3f}{peak:8.3f}{peak / planned:7.2f}{found['seconds']:9.3f}{share}"
+    return f"{row.name:<{WIDTH}}{planned:9.3f}{peak:8.3f}{peak / planned:7.2f}{found['seconds']:9.3f}{share}"
 
 
 if __name__ == "__main__":
