@@ -70,7 +70,7 @@ def print_table(folder: Path, device: str, isolate: bool) -> int:
     (folder / "footprints.json").write_text(json.dumps(prints), encoding="utf-8")
     rate = measure_rate(device, torch.float32 if dry else torch.float16)
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU; planned is what a GPU would hold, weights too"
-    print(f"GiB; share of {rate:.1f} TFLOP/s; {name}", HEAD, sep="\n", flush=True)
+    print(f"GiB; share of {rate:.3g} TFLOP/s; {name}", HEAD, sep="\n", flush=True)
     failed = 0
     for row in ROWS:
         if time.perf_counter() - began > ENOUGH:

@@ -25,7 +25,7 @@ def test_every_row_is_drawn_or_trained(folder, capsys, monkeypatch):
     assert told == (set() if importlib.util.find_spec("bitsandbytes") else needs) and failed == bool(told)
     for name in lines.keys() - told:
         planned, peak, _, seconds, share = map(float, lines[name].removeprefix(name).split())
-        assert min(planned, peak, seconds) > 0 and 0 <= share < 1.5
+        assert min(planned, peak, seconds) > 0 and share >= 0
 
 
 def test_a_row_that_fails_says_why_and_the_next_one_runs(folder, capsys, monkeypatch):
