@@ -3,7 +3,6 @@
 TEXTS = {
     "error_labels": {"zh": "出了什么事：|为什么：|下一步：", "en": "What happened: |Why: |Next step: "},
     "list_comma": {"zh": "、", "en": ", "},
-    "list_semicolon": {"zh": "；", "en": "; "},
     "yes": {"zh": "能", "en": "yes"},
     "no": {"zh": "不能", "en": "no"},
     "none": {"zh": "没有", "en": "none"},
