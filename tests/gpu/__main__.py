@@ -64,10 +64,10 @@ def print_table(folder: Path, device: str, isolate: bool) -> int:
     """Print a line for each row as soon as it is known, and return 1 where one failed."""
     began, dry = time.perf_counter(), device == "cpu"
     configs = footprint.read_configs(repository.TINY) if dry else CONFIGS
-    if not (folder / "scheduler").is_dir():  # the last that is written
+    if not (folder / "footprints.json").is_file():  # the last that is written
         write_folder(folder, configs, device)
-    prints = footprint.measure(configs, tuple(DRY_SIZES.values())) if dry else FOOTPRINTS["kolors"]
-    (folder / "footprints.json").write_text(json.dumps(prints), encoding="utf-8")
+        prints = footprint.measure(configs, tuple(DRY_SIZES.values())) if dry else FOOTPRINTS["kolors"]
+        (folder / "footprints.json").write_text(json.dumps(prints), encoding="utf-8")
     rate = measure_rate(device, torch.float32 if dry else torch.float16)
     name = torch.cuda.get_device_name() if device == "cuda" else "CPU; planned is what a GPU would hold, weights too"
     print(f"GiB; share of {rate:.3g} TFLOP/s; {name}", HEAD, sep="\n", flush=True)

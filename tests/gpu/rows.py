@@ -90,7 +90,7 @@ def write_folder(folder: Path, configs: dict[str, dict], device: str) -> None:
         del model
         if device == "cuda":
             torch.cuda.empty_cache()
-    (folder / "text_encoder").mkdir()
+    (folder / "text_encoder").mkdir(exist_ok=True)
     (folder / "text_encoder" / "config.json").write_text(json.dumps(configs["text_encoder"]), encoding="utf-8")
     for part in ("tokenizer", "scheduler"):
         shutil.copytree(repository.TINY / part, folder / part, dirs_exist_ok=True)

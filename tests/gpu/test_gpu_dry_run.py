@@ -10,7 +10,11 @@ from tests.gpu import rows
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("model")
+    place = tmp_path_factory.mktemp("model")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(command, "ROWS", ())
+        assert command.main(["--dry-run", "--folder", str(place)]) == 0  # writes the model
+    return place
 
 
 def test_every_row_is_drawn_or_trained(folder, capsys, monkeypatch):
