@@ -1,0 +1,47 @@
+"""Stories in eight pictures: scenes, scores, choosing, the page, publishing, the demo."""
+
+TEXTS = {
+    "story_score_row": {"zh": "{name}　{value}　{meaning}", "en": "{name:12} {value:>5}   {meaning}"},
+    "story_score_style": {"zh": "画风", "en": "style"},
+    "story_score_subject": {"zh": "东西", "en": "subject"},
+    "story_score_ground": {"zh": "背景", "en": "ground"},
+    "story_score_distance": {"zh": "距离", "en": "distance"},
+    "story_score_consistency": {"zh": "统一", "en": "consistency"},
+    "story_score_variety": {"zh": "变化", "en": "variety"},
+    "story_meaning_style": {"zh": "几成是要的画风", "en": "share in the wanted style"},
+    "story_meaning_subject": {"zh": "几成画出了要的东西", "en": "share with the wanted subject"},
+    "story_meaning_ground": {"zh": "几成是要的背景", "en": "share on the wanted ground"},
+    "story_meaning_distance": {"zh": "离最近的真图多远：0 最好，1 等于没画", "en": "to the nearest true picture: 0 best, 1 nothing drawn"},
+    "story_meaning_consistency": {"zh": "八张的画风有多一致：1 最一致", "en": "how alike the styles are: 1 is one style"},
+    "story_meaning_variety": {"zh": "八个场景差多少：0 是同一张图", "en": "how different the scenes are: 0 is one picture"},
+}
+
+ERRORS = {
+    "story_not_eight": {
+        "zh": ("故事要有 {wanted} 个场景。", "这里有 {count} 个。", "写成 {wanted} 行，每行三样：画的东西、背景、说明。"),
+        "en": ("A story has {wanted} scenes.", "There are {count} here.", "Write {wanted} rows of three: subject, ground, caption.")},
+    "story_row": {
+        "zh": ("第 {number} 个场景写得不对。", "它是 {row}，不是三样东西。", "写成 (\"小猫\", \"蓝色\", \"说明\") 这样。"),
+        "en": ("Scene {number} is not written right.", "It is {row}, not three things.", "Write it like (\"cat\", \"blue\", \"caption\").")},
+    "story_words": {
+        "zh": ("{name} 不能用。", "它有 {count} 个字；要有 1 到 {most} 个。", "写短一点，也不要空着。"),
+        "en": ("This {name} cannot be used.", "It has {count} letters; 1 to {most} are allowed.", "Write less, and do not leave it empty.")},
+    "story_unknown": {
+        "zh": ("第 {number} 个场景：「{words}」小可图不会画。", "能用的是：{known}。", "换成其中一个。"),
+        "en": ("Scene {number}: Tiny Kolors cannot draw \"{words}\".", "It knows: {known}.", "Take one of these.")},
+    "story_twice": {
+        "zh": ("第 {first} 个和第 {second} 个场景是同一张图。", "东西和背景都一样，看的人分不出来。", "换掉其中一个的东西或背景。"),
+        "en": ("Scenes {first} and {second} would be the same picture.", "Subject and ground are alike; nobody could tell them apart.",
+               "Change the subject or the ground of one.")},
+    "story_none": {
+        "zh": ("这不是一个故事。", "它是 {kind}。", "用 STORIES[\"birthday\"]、STORIES[\"moon\"]，或 make_story(...) 自己写一个。"),
+        "en": ("This is no story.", "It is a {kind}.", "Use STORIES[\"birthday\"], STORIES[\"moon\"], or write one with make_story(...).")},
+    "story_pictures": {
+        "zh": ("故事有 {wanted} 个场景，图有 {count} 张。", "每个场景要正好一张图。", "先用 choose(...) 给每个场景选好一张。"),
+        "en": ("The story has {wanted} scenes, and there are {count} pictures.", "Every scene needs exactly one.",
+               "Choose one for each scene first: choose(...).")},
+    "aesthetics_broken": {
+        "zh": ("美学打分模型打不开。", "{folder}：{cause}", "里面要有 config.json、preprocessor_config.json 和 model.safetensors（或 pytorch_model.bin）；不全就删掉这个文件夹，重新下载。"),
+        "en": ("The aesthetics predictor cannot be opened.", "{folder}: {cause}",
+               "It needs config.json, preprocessor_config.json and model.safetensors (or pytorch_model.bin); if not, delete the folder and fetch it again.")},
+}
