@@ -15,7 +15,8 @@ from course_lib.messages import error, text
 from course_lib.model.latents import decode, empty_latent, encode_picture
 from course_lib.pictures import emoji
 from course_lib.pictures.classifier import diversity, judge, load_judge, to_tensor
-from course_lib.pictures.nearness import measure_distance
+from course_lib.pictures.nearness import find_nearest, measure_distance
+from course_lib.story.candidates import Candidate
 from course_lib.story.scenes import Story, StoryScene, check_story
 
 SUBJECT = 0.84  # of a picture's width: the size of a true subject, between the training's smallest and largest
@@ -69,6 +70,31 @@ def score_story(pipe: KolorsPipeline, pictures: Sequence[Image.Image], story: St
                   "distance": measure_distance(shown, [(scene.subject, style) for scene in scenes],
                                                [true_picture(pipe, scene, style) for scene in scenes]).value}
     return StoryScore(**shares, consistency=consistency(pictures), variety=diversity(pictures))
+
+
+def suggest(candidates: Sequence[Candidate], story: Story, style: str) -> list[Candidate]:
+    """Return for each scene the candidate that the scores like best: style, subject, ground, then nearest to a true one.
+
+    For scenes that name no subject it is the first. Look before you follow it: the scores know no beauty.
+    """
+    check_story(story, style)
+    best = []
+    for number, scene in enumerate(story.scenes, 1):
+        row = [each for each in candidates if each.scene == number]
+        if not row:
+            raise error("story_unchosen", scenes=number)
+        images = [each.image for each in row]
+        verdicts = judge(images) if scene.subject else [None] * len(row)
+
+        def fitness(place: int) -> tuple[int, float]:
+            verdict = verdicts[place]
+            if verdict is None:
+                return 0, -place
+            right = (verdict.style == style) + (verdict.subject == scene.subject) + (verdict.ground == scene.ground)
+            return right, -find_nearest(images[place], scene.subject, style).error
+
+        best.append(row[max(range(len(row)), key=fitness)])
+    return best
 
 
 def true_picture(pipe: KolorsPipeline, scene: StoryScene, style: str) -> Image.Image:

@@ -14,6 +14,16 @@ TEXTS = {
     "story_meaning_distance": {"zh": "离最近的真图多远：0 最好，1 等于没画", "en": "to the nearest true picture: 0 best, 1 nothing drawn"},
     "story_meaning_consistency": {"zh": "八张的画风有多一致：1 最一致", "en": "how alike the styles are: 1 is one style"},
     "story_meaning_variety": {"zh": "八个场景差多少：0 是同一张图", "en": "how different the scenes are: 0 is one picture"},
+    "story_candidate": {"zh": "场景 {scene}，seed {seed}：{file}", "en": "scene {scene}, seed {seed}: {file}"},
+    "story_scene": {"zh": "{number}. {caption}", "en": "{number}. {caption}"},
+    "story_note": {"zh": "为什么选它？（可以不写）", "en": "Why this one? (optional)"},
+    "story_keep": {"zh": "留下这一张", "en": "keep this one"},
+    "story_gone": {"zh": "文件不见了", "en": "its file is gone"},
+    "story_chosen": {"zh": "选好了 {done}/{count} 个场景；都已经存盘。", "en": "{done} of {count} scenes have their picture; everything is on the disk."},
+    "story_how": {"zh": "每张图是怎么画的", "en": "How each picture was made"},
+    "story_letters": {"zh": "提示：图上的字体里没有这些字，会显示成空框，换个说法吧：{letters}",
+                      "en": "Note: the font lacks these letters, which would be empty boxes; say it in other words: {letters}"},
+    "story_choose_help": {"zh": "（运行这一格，就能给每个场景点一张图留下来。）", "en": "(Run this cell to choose a picture for each scene by a click.)"},
 }
 
 ERRORS = {
@@ -44,4 +54,18 @@ ERRORS = {
         "zh": ("美学打分模型打不开。", "{folder}：{cause}", "里面要有 config.json、preprocessor_config.json 和 model.safetensors（或 pytorch_model.bin）；不全就删掉这个文件夹，重新下载。"),
         "en": ("The aesthetics predictor cannot be opened.", "{folder}: {cause}",
                "It needs config.json, preprocessor_config.json and model.safetensors (or pytorch_model.bin); if not, delete the folder and fetch it again.")},
+    "story_seeds": {
+        "zh": ("种子不对。", "有 {count} 个；要 1 到 {most} 个，不能重复。", "例如 seeds=range(4)。"),
+        "en": ("These seeds cannot be used.", "There are {count}; 1 to {most} are allowed, each once.", "Write seeds=range(4), say.")},
+    "story_notes_broken": {
+        "zh": ("选图的记录读不懂，没有动它。", "{file}：{cause}", "用文本编辑器改好；或者给它改个名字，再选一遍（图都还在）。"),
+        "en": ("The notes of your choice cannot be read; they were left as they are.", "{file}: {cause}",
+               "Mend the file in a text editor, or rename it and choose again; all pictures are still there.")},
+    "story_candidate_elsewhere": {
+        "zh": ("这张图不能留下。", "{file} 不在 {folder} 里，或者已经不见了。", "先用 draw_candidates(...) 画到这个文件夹里。"),
+        "en": ("This picture cannot be kept.", "{file} is not in {folder}, or is gone.", "Draw it into this folder first: draw_candidates(...).")},
+    "story_unchosen": {
+        "zh": ("还有场景没有选图：{scenes}。", "每个场景都要留下一张，而且文件还在。", "在 choose(...) 里给它们各点一张。"),
+        "en": ("These scenes have no picture yet: {scenes}.", "Each scene needs one that is kept and whose file is there.",
+               "Click one for each in choose(...).")},
 }
