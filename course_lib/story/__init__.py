@@ -8,7 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "choosing": ["choose"],
     "notes": ["read_choices", "keep"],
     "page": ["chosen", "lay_out", "write_page"],
-    "publishing": ["describe_story", "publish_story"],
+    "publishing": ["publish_story"],
     "scenes": ["CAMP_NEGATIVE", "CAMP_STORY", "STORIES", "make_story"],
     "scores": ["score_story", "suggest"],
     "studio": ["demo"],

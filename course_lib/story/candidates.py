@@ -1,7 +1,7 @@
 """Candidates: several pictures for each scene, by seed, each in a file of its own from the moment it is drawn.
 
-A file's name holds the scene, the seed and a hash of all that made the picture, the LoRA included. So a second run draws
-only what is missing, and other settings never replace a picture that was drawn before.
+A file's name holds the scene, the seed and a hash of all that made the picture, the LoRA included. So a second run
+draws only what is missing, and other settings never replace a picture that was drawn before.
 """
 
 import hashlib

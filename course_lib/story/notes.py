@@ -53,7 +53,7 @@ def keep(folder: str | Path, candidate: Candidate, note: str | None = None) -> N
 
 
 def change(folder: str | Path, scene: int, **values: str) -> None:
-    """Change the choice ("file") or the note of one scene and write all of them, merged with what the file holds now."""
+    """Change the choice ("file") or the note of one scene and write all of them, with what the file holds now."""
     check_range("scene", scene, 1, SCENES)
     for name, words in values.items():
         check_text(name, words)

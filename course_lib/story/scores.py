@@ -73,9 +73,9 @@ def score_story(pipe: KolorsPipeline, pictures: Sequence[Image.Image], story: St
 
 
 def suggest(candidates: Sequence[Candidate], story: Story, style: str) -> list[Candidate]:
-    """Return for each scene the candidate that the scores like best: style, subject, ground, then nearest to a true one.
+    """Return for each scene the candidate that scores best: style, subject, ground, then nearest to a true picture.
 
-    For scenes that name no subject it is the first. Look before you follow it: the scores know no beauty.
+    For a scene that names no subject it is the first. Look before you follow it: the scores know no beauty.
     """
     check_story(story, style)
     best = []
@@ -83,18 +83,17 @@ def suggest(candidates: Sequence[Candidate], story: Story, style: str) -> list[C
         row = [each for each in candidates if each.scene == number]
         if not row:
             raise error("story_unchosen", scenes=number)
-        images = [each.image for each in row]
-        verdicts = judge(images) if scene.subject else [None] * len(row)
-
-        def fitness(place: int) -> tuple[int, float]:
-            verdict = verdicts[place]
-            if verdict is None:
-                return 0, -place
-            right = (verdict.style == style) + (verdict.subject == scene.subject) + (verdict.ground == scene.ground)
-            return right, -find_nearest(images[place], scene.subject, style).error
-
-        best.append(row[max(range(len(row)), key=fitness)])
+        marks = mark([each.image for each in row], scene, style)
+        best.append(row[max(range(len(row)), key=lambda place, marks=marks: marks[place])])
     return best
+
+
+def mark(images: Sequence[Image.Image], scene: StoryScene, style: str) -> list[tuple[int, float]]:
+    """Return a mark for each candidate of a scene, of which the highest is the best."""
+    if not scene.subject:
+        return [(0, -place) for place in range(len(images))]
+    return [((seen.style == style) + (seen.subject == scene.subject) + (seen.ground == scene.ground),
+             -find_nearest(image, scene.subject, style).error) for image, seen in zip(images, judge(images))]
 
 
 def true_picture(pipe: KolorsPipeline, scene: StoryScene, style: str) -> Image.Image:

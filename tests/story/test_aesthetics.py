@@ -1,4 +1,4 @@
-"""The contest's predictor, on the very way of the real one: a small CLIP of random weights from a hub on this machine."""
+"""The contest's predictor, on the way of the real one: a small CLIP of random weights, from a hub on this machine."""
 
 import json
 
@@ -80,7 +80,8 @@ def test_a_pickle_gives_the_same_and_runs_nothing(tmp_path, parts):
 
 def test_it_is_fetched_from_the_hub(tmp_path, parts, monkeypatch):
     table, wishes, _, tensors = parts
-    files = {"config.json": json.dumps(table, default=str).encode(), "preprocessor_config.json": json.dumps(wishes).encode(),
+    files = {"config.json": json.dumps(table, default=str).encode(),
+             "preprocessor_config.json": json.dumps(wishes).encode(),
              "model.safetensors": save(tensors), "modeling_v2.py": b"raise SystemExit"}
     with running_hub({("models", repository.NAMES["aesthetics"].name): files}) as server:
         for name, value in {**environment(tmp_path), "MODELSCOPE_ENDPOINT": server.address}.items():

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
+from test_stories import ROWS
 
 from course_lib.lora.verbs import add_lora, remove_lora, set_strength
 from course_lib.messages import LessonError, set_language, text
@@ -23,7 +24,6 @@ from course_lib.story.notes import NOTES, change, keep, read_choices
 from course_lib.story.page import chosen, lay_out, write_page
 from course_lib.story.scenes import STORIES, make_story
 from course_lib.story.scores import suggest
-from test_stories import ROWS
 
 FAST = SamplerSettings(steps=2, cfg=3.0)
 STORY = STORIES["birthday"]
@@ -239,7 +239,8 @@ def test_a_large_picture_is_made_smaller():
     assert page.fit(Image.new("RGB", (96, 96))).size == (288, 288)
 
 
-@pytest.mark.parametrize("words", ["小猫醒来，家里静悄悄的，一个人也没有。" * 2, "a very long caption of many words " * 5,
+@pytest.mark.parametrize("words", ["小猫醒来，家里静悄悄的，一个人也没有。" * 2,
+                                   "a very long caption of many words " * 5,
                                    "Donaudampfschifffahrtsgesellschaft" * 3, "短"])
 def test_a_caption_fits_its_lines(words):
     lines = page.wrap(words, 256)
