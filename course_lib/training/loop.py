@@ -86,7 +86,7 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
     """Train a LoRA of the UNet on dataset_path/train and yield a StepRecord after each step; it stays in the UNet.
 
     Writes output_path/name.safetensors, log.jsonl, samples/ and checkpoints to go on from with `resume`; nothing if it
-    is None. An output_path that another training has used or is using is left alone, and a numbered one beside it taken.
+    is None. An output_path that another training has used or is using is left alone, and a numbered one taken.
     Leaving the loop, or a `stop()` that returns True, ends it after a step with both written. LessonError: data,
     settings, a loss that explodes, a full disk. `cache` is where latents and texts are kept, None for nowhere.
     """
