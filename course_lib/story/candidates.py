@@ -5,6 +5,7 @@ draws only what is missing, and other settings never replace a picture that was 
 """
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
@@ -21,14 +22,16 @@ from course_lib.model.fingerprints import MOST_NOTED, hash_weights
 from course_lib.model.latents import encode_picture
 from course_lib.pictures.opening import open_picture
 from course_lib.pictures.picture import Picture
+from course_lib.pictures.text_chunks import read_texts
 from course_lib.sampling.drawing import generate
 from course_lib.sampling.metadata import write_chunks
-from course_lib.sampling.settings import SamplerSettings
+from course_lib.sampling.settings import SamplerSettings, check_settings
 from course_lib.story.scenes import Story, check_story
 
 FOLDER = "candidates"
 PLAIN = SamplerSettings(steps=20, cfg=7.0)  # Tiny Kolors keeps a subject and a style best at about 7
 MOST_SEEDS = 64
+MOST_STEPS = 10_000  # in a picture's file
 
 
 @dataclass(frozen=True)
@@ -84,6 +87,20 @@ def repair(pipe: KolorsPipeline, candidate: Candidate, *, denoise: float = 0.6,
                     replace(candidate.settings, seed=seed, denoise=denoise), made_by) for seed in seeds]
     draw_missing(pipe, [each for each in wanted if not each.file.is_file()], encode_picture(pipe, image))
     return wanted
+
+
+def read_candidate(file: Path, scene: int) -> Candidate:
+    """Return the candidate that lies in a file, by the settings in it; LessonError for a picture that has none."""
+    try:
+        graph = json.loads(read_texts(file, file.name).texts["prompt"])
+        values = {name: graph["3"]["inputs"][name] for name in
+                  ("seed", "steps", "cfg", "sampler_name", "scheduler", "denoise")}
+        prompt, negative_prompt = (str(graph[node]["inputs"]["text"]) for node in ("6", "7"))
+        settings = SamplerSettings(**values)
+        check_settings(settings, MOST_STEPS)
+        return Candidate(scene, file, prompt, negative_prompt, settings)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as cause:
+        raise error("story_no_settings", file=file.name, cause=str(cause)[:200]) from cause
 
 
 def check_seeds(seeds: Sequence[int]) -> list[int]:

@@ -4,6 +4,7 @@
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import ipywidgets as widgets
@@ -11,7 +12,7 @@ from PIL import Image
 
 from course_lib.messages import LessonError, text
 from course_lib.pictures.picture import encode_png, enlarge
-from course_lib.story.candidates import Candidate
+from course_lib.story.candidates import Candidate, read_candidate
 from course_lib.story.notes import Choice, change, keep, read_choices
 from course_lib.story.scenes import Story
 from course_lib.widgets.style import STYLE, say, say_problem
@@ -75,6 +76,9 @@ class SceneRow:
         self.chooser, self.number = chooser, number
         self.kept = choice.file
         self.cards = {self.path(each): self.make_card(each) for each in candidates}
+        if self.kept and self.kept not in self.cards:  # chosen in a run before, from other candidates
+            with suppress(LessonError):
+                self.cards[self.kept] = self.make_card(read_candidate(chooser.folder / self.kept, number))
         self.note = widgets.Text(value=choice.note, placeholder=text("story_note"), continuous_update=False,
                                  layout={"width": "100%"})
         self.note.observe(self.write_note, "value")

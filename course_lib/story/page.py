@@ -17,7 +17,7 @@ from PIL.PngImagePlugin import PngInfo
 from course_lib.files import COURSE, write_whole
 from course_lib.messages import error, language, text
 from course_lib.pictures.picture import Picture, encode_png
-from course_lib.story.candidates import Candidate
+from course_lib.story.candidates import Candidate, read_candidate
 from course_lib.story.notes import read_choices
 from course_lib.story.scenes import Story
 
@@ -33,16 +33,20 @@ CHUNK = "story"  # the PNG's text chunk that holds everything as JSON
 BREAKERS = "，。！？：；、”’）》,.!?:;)"  # no line begins with one of these
 
 
-def chosen(folder: str | Path, story: Story, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Return the candidate that is kept for each scene; LessonError that names the scenes without one."""
+def chosen(folder: str | Path, story: Story, candidates: Sequence[Candidate] = ()) -> list[Candidate]:
+    """Return the candidate that is kept for each scene; LessonError that names the scenes without one.
+
+    One that is not among `candidates`, from a run before, is read from its file.
+    """
     choices = read_choices(folder)
-    by_file = {each.file.absolute(): each for each in candidates}
-    kept = [by_file.get((Path(folder) / choices[number].file).absolute()) if number in choices else None
-            for number in range(1, len(story.scenes) + 1)]
-    missing = [str(number) for number, each in enumerate(kept, 1) if each is None or not each.file.is_file()]
+    numbers = range(1, len(story.scenes) + 1)
+    files = [(Path(folder) / choices[number].file).absolute() if number in choices and choices[number].file else None
+             for number in numbers]
+    missing = [str(number) for number, file in zip(numbers, files) if file is None or not file.is_file()]
     if missing:
         raise error("story_unchosen", scenes=text("list_comma").join(missing))
-    return kept
+    known = {(each.scene, each.file.absolute()): each for each in candidates}
+    return [known.get((number, file)) or read_candidate(file, number) for number, file in zip(numbers, files)]
 
 
 def lay_out(story: Story, kept: Sequence[Candidate]) -> Picture:

@@ -139,4 +139,8 @@ ERRORS = {
         "zh": ("没有写演示：{folder} 里已经有别的文件。", "演示要一个空文件夹，或者它自己以前写的那个。", "换一个文件夹名。"),
         "en": ("The demo was not written: {folder} holds other files.", "It needs an empty folder, or one that it wrote before.",
                "Name another folder.")},
+    "story_no_settings": {
+        "zh": ("{file} 里读不出设置。", "{cause}", "留下由 draw_candidates(...) 画的图；被别的程序重新存过的图，设置会丢。"),
+        "en": ("The settings cannot be read from {file}.", "{cause}",
+               "Keep a picture that draw_candidates(...) drew; one that another program saved anew has lost its settings.")},
 }

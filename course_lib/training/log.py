@@ -58,9 +58,8 @@ def read_lines(file: Path) -> list[dict[str, object]]:
 @contextmanager
 def recording(folder: Path | None, name: str, step: int, config: TrainConfig, say: Say) -> "Iterator[Recorder]":
     """Yield what writes a training's record from `step` on into a folder (none for None), and ends it afterwards."""
-    recorder = Recorder(folder and log_place(folder, name), step, say)
     tracker = open_tracker(config, folder, name) if config.report_to and folder else None
-    recorder.tracker = tracker
+    recorder = Recorder(folder and log_place(folder, name), step, say, tracker)
     try:
         yield recorder
     finally:
@@ -72,9 +71,8 @@ def recording(folder: Path | None, name: str, step: int, config: TrainConfig, sa
 class Recorder:
     """Writes a line for each step; where the disk takes none it is told once, and the training goes on."""
 
-    def __init__(self, file: Path | None, step: int, say: Say) -> None:
-        self.file, self.say, self.place = file, say, -1
-        self.tracker: GeneralTracker | None = None
+    def __init__(self, file: Path | None, step: int, say: Say, tracker: "GeneralTracker | None" = None) -> None:
+        self.file, self.say, self.tracker, self.place = file, say, tracker, -1
         if file:
             try:
                 write_whole(file, b"".join(to_line(line) for line in kept_lines(file, step)))
@@ -107,10 +105,16 @@ class Recorder:
 
 
 def kept_lines(file: Path, step: int) -> list[dict[str, object]]:
-    """Return the lines of steps that are done; none from a log that cannot be read."""
-    with suppress(OSError, ValueError, TypeError, KeyError, RecursionError):
-        return [line for line in read_lines(file) if line["step"] <= step]
-    return []
+    """Return the lines of steps that are done; a line that was cut, or is none, is left out."""
+    if not file.is_file():
+        return []
+    kept = []
+    for line in file.read_bytes().split(b"\n"):
+        with suppress(ValueError, TypeError, KeyError, RecursionError):
+            table = json.loads(line)
+            if table["step"] <= step:
+                kept.append(table)
+    return kept
 
 
 def to_line(line: dict[str, object]) -> bytes:

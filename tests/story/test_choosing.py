@@ -220,6 +220,27 @@ def test_scenes_without_a_picture_are_named(kept):
         lay_out(STORY, kept[2][:7])
 
 
+def test_a_choice_of_a_run_before_needs_no_candidates(kept, pipe):
+    """A restart knows the files alone: a repaired picture is none of those that the seeds give."""
+    folder, found, before = kept
+    [better] = repair(pipe, found[2], denoise=0.5, seeds=(7,))
+    keep(folder, better)
+    again = chosen(folder, STORY)
+    assert again[1] == better and again[1].settings.denoise == 0.5
+    assert [each.file for each in again[2:]] == [each.file for each in before[2:]]
+    chooser = choose(folder, STORY, found)
+    assert [card.children[1].description for card in cards(chooser, 2)] == ["seed 1", "seed 5", "✔ seed 7"]
+
+
+def test_a_picture_without_settings_is_told(kept):
+    folder, found, _ = kept
+    Image.new("RGB", (64, 64)).save(folder / "candidates" / "bare.png")
+    change(folder, 1, file="candidates/bare.png")
+    with pytest.raises(LessonError, match="bare.png"):
+        chosen(folder, STORY, found)
+    assert len(cards(choose(folder, STORY, found), 1)) == 2
+
+
 def test_the_sheet_holds_the_panels_and_everything_that_made_them(kept):
     sheet = lay_out(STORY, kept[2])
     read = Image.open(io.BytesIO(sheet.to_png()))
