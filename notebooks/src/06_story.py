@@ -15,11 +15,11 @@
 #
 # Stop whenever you like: what was drawn, chosen and trained is on the disk. Run everything again after a restart, and only what is missing is done.
 # %% lang="zh"
-from course_lib.messages import language, set_language
+from course_lib.messages import LessonError, language, set_language
 
 set_language("zh")
 # %% lang="en"
-from course_lib.messages import language, set_language
+from course_lib.messages import LessonError, language, set_language
 
 set_language("en")
 # %% [markdown] lang="zh"
@@ -33,11 +33,16 @@ set_language("en")
 # A story is data: eight scenes, each with a subject, a ground and a caption. Tiny Kolors draws one subject in a picture and no action, so **what happens stands in the captions**; the pictures have to be recognised and to be of one style.
 # Two stories are ready, `STORIES["birthday"]` and `STORIES["moon"]`; the exercises ask for your own.
 # %%
+from dataclasses import replace
 from pathlib import Path
 
-from course_lib import files
+from course_lib import files, machine
+from course_lib.lora import load_lora, remove_lora
 from course_lib.model import load
-from course_lib.story import STORIES
+from course_lib.story import (
+    CAMP_NEGATIVE, CAMP_STORY, STORIES, choose, chosen, demo, draw_candidates, keep, lay_out, make_story, open_aesthetics,
+    publish_story, read_choices, repair, score_story, suggest, write_page,
+)
 
 style, trigger = "lineart", "线稿"
 story = STORIES["birthday"]
@@ -77,8 +82,6 @@ show_sheet([Picture(row.picture, "") for row in rows], columns=12)
 # Nobody in a contest tells you what to set. So train one LoRA of each for the same few steps, draw the same story with the same seed, and compare scores. What is compared here mattered most in lesson 4: the learning rate, and whether only the attention layers learn, or the convolutions too.
 # Nothing is trained twice: where the file is there, it is loaded.
 # %% tags=["nbval-ignore-output"]
-from course_lib.lora import load_lora, remove_lora
-
 WIDE = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
 recipe = tiny_config(lora_rank=16, lora_alpha=16.0, batch_size=8, steps_per_epoch=100, min_snr_gamma=5.0, random_flip=False,
                      rank_dropout=0.2, caption_dropout=0.1, trigger_word=trigger)
@@ -114,8 +117,6 @@ plot({name: (smooth([line["step"] for line in log]), smooth([line["loss"] for li
 # %% [markdown] lang="en"
 # The losses are alike, and do not tell whether the style is learnt (lesson 4). So draw the story with each, and score it.
 # %% tags=["nbval-ignore-output"]
-from course_lib.story import draw_candidates, score_story
-
 scores, tries = {}, {}
 for name in SETTINGS:
     use(name)
@@ -135,16 +136,16 @@ print("best:", best)
 # %% [markdown] lang="zh"
 # ## 4. 每个场景多画几张
 #
-# 同一句话，换一个种子就是另一张图。每个场景画四张，挑最好的：比一味加步数管用得多。每张图一画好就存成一个文件，设置也写在文件里。
+# 同一句话，换一个种子就是另一张图。每个场景画四张，挑最好的：比一味加步数管用得多。每张图一画好就存成一个文件，设置也写在文件里。下面是种子 1 和 2；种子 0 上面见过了，全部四张在第 5 节的小工具里。
 # %% [markdown] lang="en"
 # ## 4. Several pictures for each scene
 #
-# The same words with another seed are another picture. Draw four for each scene and take the best: that helps far more than more steps. Each picture is a file as soon as it is drawn, with its settings inside.
+# The same words with another seed are another picture. Draw four for each scene and take the best: that helps far more than more steps. Each picture is a file as soon as it is drawn, with its settings inside. Below are seeds 1 and 2; seed 0 is above, and all four are in section 5's widget.
 # %% tags=["nbval-ignore-output"]
 use(best)
 candidates = draw_candidates(pipe, story, style, use_best, seeds=range(4))
 by_seed = [each for seed in range(4) for each in candidates if each.settings.seed == seed]
-show_sheet([each.picture for each in by_seed], columns=8)
+show_sheet([each.picture for each in by_seed[8:24]], columns=8)
 # %% [markdown] lang="zh"
 # ## 5. 选
 #
@@ -154,8 +155,6 @@ show_sheet([each.picture for each in by_seed], columns=8)
 #
 # `suggest` makes a first choice by the scores; in the widget below a click takes another one, and you can note why. Every click is written into `choices.json` at once and survives a restart. What you chose before is left alone.
 # %%
-from course_lib.story import choose, chosen, keep, read_choices, suggest
-
 for each in suggest(candidates, story, style):
     if each.scene not in read_choices(use_best):
         keep(use_best, each)
@@ -174,8 +173,6 @@ show_sheet([each.picture for each in kept], columns=8)
 #
 # One picture will not come right? Do not begin anew: **image-to-image** starts from it, and a `denoise` of 0.6 changes six tenths; the composition stays, the details are drawn again (lesson 3). What comes of it are candidates too, and the old one is still there.
 # %% tags=["nbval-ignore-output"]
-from course_lib.story import repair
-
 worst = max(kept, key=lambda each: find_nearest(each.image, story.scenes[each.scene - 1].subject, style).error)
 repaired = repair(pipe, worst, denoise=0.6, seeds=range(3))
 candidates += repaired
@@ -220,8 +217,6 @@ show_sheet([Picture(turned, ""), Picture(blurred, "")])
 #
 # To see how it rates you, set `fetch_predictor` to `True` (about 1.2 GB to download; its file names on ModelScope could not be checked offline, and what is missing is said):
 # %%
-from course_lib.story import open_aesthetics
-
 fetch_predictor = False
 if fetch_predictor:
     marks = open_aesthetics().score([each.image for each in kept])
@@ -235,8 +230,6 @@ if fetch_predictor:
 #
 # `lay_out` makes one picture of it: the title, eight panels, captions, and every panel's settings inside the PNG. `write_page` writes one file of HTML that holds its pictures and needs no server: whoever gets it can open it.
 # %% tags=["nbval-ignore-output"]
-from course_lib.story import lay_out, write_page
-
 sheet = lay_out(story, kept)
 page = write_page(story, kept, WORK / "story.html")
 print(page.name, f"{page.stat().st_size / 1000:.0f} kB")
@@ -252,8 +245,6 @@ sheet
 # Publishing is three steps: get a token, put it into the environment variable `MODELSCOPE_API_TOKEN` (**never into code**), call `publish_story`. By default it is a **dry run**: it prints each file that would become public and the whole model card, and sends nothing. Read it, then write `dry_run=False`.
 # The card holds base, licence, rank, alpha, trigger word, training settings, data and their licences, the story and the scores. Paths in the file's header and other things in the folder stay here.
 # %% tags=["nbval-ignore-output"]
-from course_lib.story import publish_story
-
 address = publish_story(use_best, "your-name/birthday-story", story, kept, score)
 # %% [markdown] lang="zh"
 # ## 10. 让别人也能玩：创空间
@@ -276,8 +267,6 @@ address = publish_story(use_best, "your-name/birthday-story", story, kept, score
 #
 # The same function uploads it: `publish(folder, "your-name/demo", kind="studio")`; add `dry_run=True` first.
 # %%
-from course_lib.story import demo
-
 studio = demo(WORK / "studio", use_best)
 print(sorted(file.name for file in studio.iterdir()))
 # %% [markdown] lang="zh"
@@ -289,11 +278,7 @@ print(sorted(file.name for file in studio.iterdir()))
 #
 # The camp's own story is here as well: eight prompts (a girl with short purple hair, in anime style), cfg 4, 50 steps, and its negative prompt. It is drawn only where there is such a GPU, with the LoRA that lesson 4 trained on Kolors.
 # %% tags=["nbval-ignore-output"]
-from course_lib import machine
-from course_lib.sampling import SamplerSettings
-from course_lib.story import CAMP_NEGATIVE, CAMP_STORY
-
-camp = SamplerSettings(steps=50, cfg=4.0)
+camp = replace(kept[0].settings, steps=50, cfg=4.0, denoise=1.0)
 gpu = machine.look().gpu
 if gpu and gpu.usable:
     kolors = load("kolors", machine.plan("draw", "kolors"))
@@ -318,9 +303,6 @@ passed = exercises.check_story(kept, story, style)
 # %% [markdown] lang="en"
 # **Exercise 2**　Write your own story: eight rows of subject, ground and caption, in Chinese or English. Below is one row; `make_story` says what is missing. When it is whole, go through the lesson again with it.
 # %%
-from course_lib.messages import LessonError
-from course_lib.story import make_story
-
 my_rows = [("青蛙", "蓝色", "……")]
 try:
     my_story = make_story("……", my_rows)
