@@ -6,7 +6,10 @@ import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path, PureWindowsPath
+
+import psutil
 
 from course_lib.messages import error
 
@@ -51,6 +54,7 @@ def replaced(file: Path) -> Iterator[Path]:
     The place holds the old content or the new one, whatever happens.
     """
     file.parent.mkdir(parents=True, exist_ok=True)
+    remove_left(file)
     part = file.with_name(f"{file.name}.{os.getpid()}.part")
     try:
         yield part
@@ -61,6 +65,15 @@ def replaced(file: Path) -> Iterator[Path]:
         with suppress(OSError):
             part.unlink()
         raise
+
+
+def remove_left(file: Path) -> None:
+    """Remove what programs that were killed had written of a file."""
+    for part in file.parent.glob(f"{escape(file.name)}.*.part"):
+        number = part.name.removeprefix(f"{file.name}.").removesuffix(".part")
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            with suppress(OSError):
+                part.unlink()
 
 
 def write_whole(file: Path, content: bytes) -> None:

@@ -43,8 +43,10 @@ def test_doctor_says_what_runs_and_what_to_do(language):
     assert ("下一步" in done.stdout) == (language == "zh")
 
 
-def test_another_python_goes_on_in_the_courses_own(tmp_path):
+@pytest.mark.parametrize("others", ["", "/elsewhere"])
+def test_another_python_goes_on_in_the_courses_own(tmp_path, monkeypatch, others):
     """A Python without packages, from another folder, by the folder's name."""
+    monkeypatch.setenv("PYTHONPATH", others)
     course = copy_course(tmp_path)
     own = course / ".venv" / "bin"
     own.mkdir(parents=True)
@@ -53,7 +55,8 @@ def test_another_python_goes_on_in_the_courses_own(tmp_path):
     command = [sys.executable, "-I", "-S", str(course / "course_lib"), "draw", "a cat", "--out", "x.png"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 3 and done.stderr == ""
-    assert done.stdout.strip() == f"own {course} -m course_lib draw a cat --out x.png"
+    places = os.pathsep.join(filter(None, [str(course), others]))
+    assert done.stdout.strip() == f"own {places} -m course_lib draw a cat --out x.png"
 
 
 @pytest.mark.parametrize("language, word", [("zh", "make install"), ("en", "Go into")])

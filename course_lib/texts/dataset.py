@@ -277,9 +277,6 @@ ERRORS = {
     "source_proxy": {
         "zh": ("这种代理用不了：{proxy}。", "环境变量（HTTP_PROXY、HTTPS_PROXY、ALL_PROXY）或系统设置里的代理不是 http 代理，多半是 socks5。", "代理软件一般同时提供 http 端口：把变量改成 http://127.0.0.1:端口，或者取消这个变量。"),
         "en": ("This kind of proxy cannot be used: {proxy}.", "What the environment (HTTP_PROXY, HTTPS_PROXY, ALL_PROXY) or the system's settings name is no http proxy; most often it is socks5.", "Proxy programs usually offer an http port too: set the variable to http://127.0.0.1:PORT, or unset it.")},
-    "source_key_letters": {
-        "zh": ("没有去问 {url}：密钥里有不能用的字符。", "密钥只能是英文字母、数字和符号；多半是复制时带上了空格、换行或中文。", "重新复制密钥，再设一次环境变量。"),
-        "en": ("{url} was not asked: the key holds letters that cannot be sent.", "A key consists of ASCII letters, digits and signs; a line break, a space or other text may have been copied along.", "Copy the key again and set the environment variable once more.")},
     "source_wait": {
         "zh": ("{url} 请我们等 {seconds} 秒再来。", "问得太频繁了，它有次数限制。", "过了这段时间再运行一次，会接着下载。"),
         "en": ("{url} asks us to come back in {seconds} seconds.", "There were too many requests; it has a limit.", "Run this again after that time; it goes on where it stopped.")},

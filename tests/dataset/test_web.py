@@ -303,7 +303,7 @@ def test_a_key_that_cannot_be_sent_is_not_shown(monkeypatch, key):
     monkeypatch.setenv("OPENVERSE_TOKEN", f"SECRET{key}")
     with serve({"*": b"{}"}) as site, pytest.raises(LessonError) as problem:
         sources.search("cat", base_url=site.address, contact=CONTACT, pause=0)
-    assert is_key(problem.value, "source_key_letters") and site.requests == []
+    assert is_key(problem.value, "secret_odd") and site.requests == []
     chain = problem.value
     while chain is not None:
         assert "SECRET" not in str(chain)
