@@ -3,6 +3,7 @@
 Apart from `exercises` because they need the checking of data sets.
 """
 
+import filecmp
 import random
 import shutil
 import tempfile
@@ -39,7 +40,7 @@ def plant_problems(folder: str | Path) -> Path:
             for file in sorted(folder.iterdir()):
                 if not (made / file.name).is_file():
                     raise error("set_out_taken", out=folder, file=file.name)
-                if not file.is_file() or file.read_bytes() != (made / file.name).read_bytes():
+                if not file.is_file() or not filecmp.cmp(file, made / file.name, shallow=False):
                     raise error("set_out_changed", out=folder, file=file.name)
         shutil.copytree(made, folder, dirs_exist_ok=True)
     return folder

@@ -182,11 +182,11 @@ ERRORS = {
         "zh": ("{out} 不能用来放结果。", "结果和原始图片 {folder} 不能一个在另一个里面：原始图片不会被改动。", "换一个在原始文件夹外面的位置。"),
         "en": ("{out} cannot take the result.", "The result and the raw pictures in {folder} may not lie in one another: the raw ones are never changed.", "Choose a place outside the raw folder.")},
     "set_out_taken": {
-        "zh": ("{out} 里已经有别的东西：{file}。", "它不是 prepare 写的，不会去删。", "换一个新的文件夹，或者自己把它移走。"),
-        "en": ("{out} already holds something else: {file}.", "prepare did not write it and will not delete it.", "Choose a new folder, or move it away yourself.")},
+        "zh": ("{out} 里已经有别的东西：{file}。", "它不是课程写的，不会去删。", "换一个新的文件夹，或者自己把它移走。"),
+        "en": ("{out} already holds something else: {file}.", "The course did not write it and will not delete it.", "Choose a new folder, or move it away yourself.")},
     "set_out_changed": {
-        "zh": ("{out} 里的 {file} 在上次 prepare 之后改过。", "重写会丢掉这些改动，所以没有写。", "要保留改动就换一个 out；不要了就删掉这个文件夹。"),
-        "en": ("{file} in {out} was changed after prepare wrote it.", "Writing again would lose the change, so nothing was written.", "To keep it, choose another out; if it is not wanted, delete the folder.")},
+        "zh": ("{out} 里的 {file} 在课程写好之后改过。", "重写会丢掉这些改动，所以没有写。", "要保留改动就换一个文件夹；不要了就删掉这个文件夹。"),
+        "en": ("{file} in {out} was changed after the course wrote it.", "Writing again would lose the change, so nothing was written.", "To keep it, choose another folder; if it is not wanted, delete the folder.")},
     "caption_table": {
         "zh": ("{path} 读不成一张说明表。", "读到的问题：{cause}。",
                "它应该是 UTF-8 的 CSV 文件，第一行是 file_name,text，以后每行一张图。用 Excel 改过的话，请另存为「CSV UTF-8」。"),
