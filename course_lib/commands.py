@@ -6,6 +6,7 @@ from pathlib import Path
 
 from course_lib.comfyui import command as comfyui_command
 from course_lib.dataset import command as dataset_command
+from course_lib.machine import command as plan_command
 from course_lib.machine import hardware
 from course_lib.machine.doctor import describe_machine
 from course_lib.messages import LANGUAGES, LessonError, error, set_language, text
@@ -42,6 +43,9 @@ def build_parser() -> argparse.ArgumentParser:
     draw.set_defaults(run=draw_picture)
     doctor = commands.add_parser("doctor", help=text("doctor_help"))
     doctor.set_defaults(run=lambda options: print("\n".join(describe_machine(hardware.look(quota=True)))))
+    plan = commands.add_parser("plan", help=text("plan_help"))
+    plan_command.add_flags(plan)
+    plan.set_defaults(run=plan_command.run)
     dataset_command.add_commands(commands)
     train = commands.add_parser("train", help=text("train_help"))
     train_command.add_flags(train)

@@ -67,12 +67,17 @@ def list_weights(unet: UNet2DConditionModel, name: str) -> list[torch.nn.Paramet
 
 
 def inject(unet: UNet2DConditionModel, config: LoraConfig, name: str) -> None:
-    """Put a new LoRA's layers into a UNet, in float32 and on the device of the layers they belong to."""
+    """Put a new LoRA's layers into a UNet, in float32 and where the UNet computes, even if its layers wait in RAM.
+
+    LessonError for DoRA on such a UNet: it needs the length of every column of weights that are not there.
+    """
+    if config.use_dora and next(unet.parameters()).device != unet.device:
+        raise error("lora_dora_streamed")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # peft's hints are for those who call peft
         unet.add_adapter(config, name)
     for weight in list_weights(unet, name):
-        weight.data = weight.data.float()
+        weight.data = weight.data.to(unet.device, torch.float32)
 
 
 def fill(unet: UNet2DConditionModel, layers: Mapping[str, Matrices], name: str) -> None:

@@ -16,7 +16,7 @@ WORDS = ("format", "rank", "alpha", "trigger_word", "ss_network_dim", "ss_networ
 NAMES = ("base_model",)  # of models: "owner/name", but no path of this machine
 TABLES = {  # JSON in a header: the texts in it that are published; numbers always are
     "settings": ("precision", "lr_scheduler", "min_snr_form", "targets", "trigger_word", "sample_prompts",
-                 "prior_prompts"),
+                 "prior_prompts", "optimizer", "quantised_base"),
     "summary": ("precision",),
     "lora_adapter_metadata": ("target_modules", "peft_type", "rank_pattern", "alpha_pattern")}
 QUALITY = 95

@@ -2,7 +2,7 @@
 
 from course_lib.files import COURSE
 from course_lib.hub import fetching, manifest, repository
-from course_lib.machine import hardware, planning
+from course_lib.machine import hardware, planning, stages
 from course_lib.messages import LessonError, text
 
 NOTEBOOKS = COURSE / "notebooks"
@@ -49,11 +49,15 @@ def describe_gpu(found: hardware.Machine) -> list[str]:
 
 
 def plan_full(found: hardware.Machine) -> tuple[bool, list[str]]:
-    """Say whether the full Kolors draws on this machine, and its plan, or why not, in a few lines."""
-    try:
-        return True, planning.describe(planning.plan("draw", "kolors", found=found))
-    except LessonError as problem:
-        return False, [problem.what, problem.why]
+    """Say whether the full Kolors draws on this machine, and its plans for each task, or why not, in a few lines."""
+    able, lines = [], []
+    for task in planning.TASKS:
+        try:
+            lines += stages.describe(planning.plan(task, "kolors", found=found))
+            able.append(task)
+        except LessonError as problem:
+            lines += [problem.what, problem.why]
+    return "draw" in able, lines
 
 
 def describe_tiny() -> str:

@@ -8,8 +8,9 @@ because its fast kernels want the channels last (cuDNN developer guide, "Tensor 
 """
 
 import json
+import math
 import weakref
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -52,11 +53,14 @@ def as_gpus_attend() -> Iterator[None]:
 
 
 class Ledger(TorchDispatchMode):
-    """Add up the bytes of the tensors that live at the same time; `peak` is the most there were."""
+    """Add up the bytes of the tensors that live at the same time; `peak` is the most there were.
 
-    def __init__(self, model: torch.nn.Module) -> None:
+    `room` counts what a GPU needs inside each convolution as well.
+    """
+
+    def __init__(self, model: torch.nn.Module, room: bool = True) -> None:
         super().__init__()
-        self.live = self.peak = 0
+        self.room, self.live, self.peak = room, 0, 0
         self.known = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
@@ -64,7 +68,7 @@ class Ledger(TorchDispatchMode):
         for tensor in tree_leaves(result):
             if isinstance(tensor, torch.Tensor):
                 self.enter(tensor.untyped_storage())
-        if func is torch.ops.aten.convolution.default:
+        if self.room and func is torch.ops.aten.convolution.default:
             self.peak = max(self.peak, self.live + count_bytes(args[0]) + count_bytes(result))
         return result
 
@@ -88,9 +92,9 @@ def count_bytes(tensor: torch.Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def count_peak(model: torch.nn.Module, work) -> int:
-    """Return the most bytes that tensors other than the model's weights take while `work()` runs."""
-    ledger = Ledger(model)
+def count_peak(model: torch.nn.Module, work: Callable[[], object], room: bool = True) -> int:
+    """Return the most bytes that tensors other than the model's weights take while `work()` runs (on a GPU: `room`)."""
+    ledger = Ledger(model, room)
     with as_gpus_attend(), ledger:
         work()
     return ledger.peak
@@ -119,13 +123,14 @@ def measure_folder(folder: Path) -> dict:
         raise error("weights_broken", folder=folder, part="config.json", cause=str(cause)[:300]) from cause
 
 
-def measure(configs: dict[str, dict]) -> dict:
+def measure(configs: dict[str, dict], sizes: Sequence[int] | None = None) -> dict:
     """Count a model's parameters and the bytes of each kind of work at each picture size in pixels.
 
     A model whose own pictures are small runs on the CPU in float32; a large one in 16 bits, its VAE in float32.
     """
     own = configs["unet"]["sample_size"] * scale(configs["vae"])
-    sizes, dtype = ((own,), torch.float32) if own < min(SIZES) else (SIZES, torch.float16)
+    usual, dtype = ((own,), torch.float32) if own < min(SIZES) else (SIZES, torch.float16)
+    sizes = usual if sizes is None else sizes
     parts = {part: build_part(part, configs[part], torch.float32 if part == "vae" else dtype) for part in CONFIGS}
     encoder, unet, vae = parts["text_encoder"], parts["unet"], parts["vae"]
     counts = {part: sum(weight.numel() for weight in model.parameters()) for part, model in parts.items()}
@@ -133,7 +138,8 @@ def measure(configs: dict[str, dict]) -> dict:
     largest = max(sum(weight.numel() for weight in module.parameters(recurse=False)) for module in encoder.modules())
     with torch.no_grad():
         found = {"parameters": counts, "bytes_per_weight": dtype.itemsize, "encoder_layers": layers,
-                 "encoder_largest": largest, "encode": count_peak(encoder, lambda: encode(encoder))}
+                 "encoder_largest": largest, **count_unet(configs["unet"], dtype),
+                 "encode": count_peak(encoder, lambda: encode(encoder))}
         for size in sizes:
             drawing = partial(denoise, unet, size // scale(vae.config), batch=2)
             found[str(size)] = {"denoise": count_peak(unet, drawing), **count_vae(vae, size)}
@@ -142,6 +148,32 @@ def measure(configs: dict[str, dict]) -> dict:
             trained, found["lora"] = count_training(configs["unet"], dtype, size // scale(vae.config), checkpointing)
             found[str(size)]["train_checkpointing" if checkpointing else "train"] = trained
     return found
+
+
+def count_unet(config: dict, dtype: torch.dtype) -> dict[str, int]:
+    """Count what the ways to hold a UNet in less memory need to know of its weights.
+
+    unet_largest and unet_matrices are numbers of weights: of the largest layer, and of what quantising takes.
+    unet_pinned and unet_fp8 are bytes: in pinned RAM, of which torch takes powers of two, and in diffusers' fp8.
+    """
+    unet = build_part("unet", config, dtype)
+    matrices = sum(module.weight.numel() for _, module in list_matrices(unet))
+    largest = max(sum(weight.numel() for weight in module.parameters(recurse=False)) for module in unet.modules())
+    pinned = sum(2 ** math.ceil(math.log2(count_bytes(weight))) for weight in unet.parameters())
+    hold_in_fp8(unet, dtype)
+    return {"unet_largest": largest, "unet_matrices": matrices, "unet_pinned": pinned,
+            "unet_fp8": sum(count_bytes(weight) for weight in unet.parameters())}
+
+
+def list_matrices(unet: UNet2DConditionModel) -> list[tuple[str, torch.nn.Linear]]:
+    """List the matrices of a UNet's attentions by their names: most of its weights, and all that is quantised."""
+    return [(name, module) for name, module in unet.named_modules()
+            if isinstance(module, torch.nn.Linear) and ".attentions." in name and ".lora_" not in name]
+
+
+def hold_in_fp8(unet: UNet2DConditionModel, dtype: torch.dtype) -> None:
+    """Let each layer but the norms lie in 8 bits and be computed in `dtype` (diffusers' layerwise casting)."""
+    unet.enable_layerwise_casting(storage_dtype=torch.float8_e4m3fn, compute_dtype=dtype)
 
 
 def encode(encoder: ChatGLMModel) -> None:
@@ -187,6 +219,14 @@ def set_tiles(vae: AutoencoderKL) -> None:
 def count_training(config: dict, dtype: torch.dtype, side: int, checkpointing: bool, *, rank: int = LORA_RANK,
                    layers: Sequence[str] = LORA_LAYERS) -> tuple[int, int]:
     """Count the bytes of one LoRA training step at batch 1, and the trained parameters; without layers, all train."""
+    unet, step = build_training(config, dtype, side, checkpointing, rank=rank, layers=layers)
+    trained = sum(weight.numel() for weight in unet.parameters() if weight.requires_grad)
+    return count_peak(unet, step), trained
+
+
+def build_training(config: dict, dtype: torch.dtype, side: int, checkpointing: bool, *, rank: int = LORA_RANK,
+                   layers: Sequence[str] = LORA_LAYERS) -> tuple[UNet2DConditionModel, Callable[[], None]]:
+    """Return a UNet with a LoRA on the meta device, and one step of its training, forwards and backwards."""
     from peft import LoraConfig  # here, because drawing does not wait for it
 
     unet = build_part("unet", config).requires_grad_(not layers).train()
@@ -196,13 +236,12 @@ def count_training(config: dict, dtype: torch.dtype, side: int, checkpointing: b
     torch.nn.Module.to(unet, dtype)
     if checkpointing:
         unet.enable_gradient_checkpointing()
-    trained = [weight for weight in unet.parameters() if weight.requires_grad]
 
     def step() -> None:
         noise = denoise(unet, side, batch=1)
         torch.autograd.backward(functional.mse_loss(noise.float(), torch.empty_like(noise, dtype=torch.float32)))
 
-    return count_peak(unet, step), sum(weight.numel() for weight in trained)
+    return unet, step
 
 
 def write_footprints() -> None:

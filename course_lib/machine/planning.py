@@ -4,92 +4,57 @@ All of it is arithmetic on footprints.json, which `footprint` counts from the mo
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
+from course_lib.checks import check_choice
 from course_lib.machine import hardware
 from course_lib.machine.hardware import GIB, Gpu, Machine
+from course_lib.machine.stages import (
+    OPTIMIZERS,
+    TAKE,
+    Plan,
+    list_stages,
+    list_stages_on_cpu,
+    say_choices,
+    summarise,
+    weigh,
+)
 from course_lib.messages import LessonError, error, text
 
 FOOTPRINTS = json.loads((Path(__file__).parent / "footprints.json").read_text(encoding="utf-8"))
 TASKS = ("draw", "lora")
-TAKE = 1.1  # of the expected peak has to be free: room for gaps between tensors and for what is estimated
-TAKE_STORED = 1.5  # the same for training that stores every activation, which is known less well
-AUTOCAST = 2  # training computes some layers in float32 beside the 16-bit ones, so activations count twice
-OPTIMIZER = 16  # bytes per trained weight: the weight, its gradient and AdamW's two moments, each in float32
-WHOLE_VAE = 2  # where memory is plentiful the fastest convolutions of the VAE take about as much room again
-GPU_BASE = GIB // 16  # bytes on the GPU for the matrix library's own work
-PROCESS = {"cpu": GIB // 2, "cuda": 3 * GIB}  # bytes of RAM of Python with torch; CUDA's libraries are large
-QUANTISED = {8: 1.0, 4: 0.5625}  # bytes per weight; 4 bits and a 32-bit scale for each 64 of them (QLoRA, section 3)
-KEPT = 2  # bytes per weight that quantising leaves in 16 bits: words, output, norms
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One stage of the work and the bytes it takes on the GPU and in RAM, by what they are for."""
-
-    name: str
-    vram: dict[str, int] = field(default_factory=dict)
-    ram: dict[str, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What `plan` decided; peaks are in bytes, `size` is the picture's side in pixels.
-
-    placement: "resident" (all parts stay on the device) or "turns" (the text encoder is there only while it reads, and
-    the UNet waits in RAM meanwhile). encoder: "whole", "stream" (one weight after another from RAM), "quantised" (8 or
-    4 bits, by bitsandbytes) or "cached" (not loaded: only prompts that were read before).
-    """
-
-    task: str
-    model: str
-    device: str
-    dtype: str
-    placement: str
-    encoder: str
-    encoder_bits: int
-    vae_tiling: bool
-    size: int
-    checkpointing: bool
-    stages: tuple[Stage, ...]
-
-    @property
-    def peak_vram(self) -> int:
-        """Return the most bytes on the GPU of all stages."""
-        return max(sum(stage.vram.values()) for stage in self.stages)
-
-    @property
-    def peak_ram(self) -> int:
-        """Return the most bytes in RAM of all stages; files that stay mapped do not count, the system reuses them."""
-        return max(sum(stage.ram.values()) for stage in self.stages)
-
-    def fits(self, found: Machine) -> bool:
-        """Say whether the machine has the memory that this plan takes, with room to spare."""
-        stored = self.task == "lora" and not self.checkpointing
-        vram = found.gpu.vram_free if found.gpu and found.gpu.usable else 0
-        return self.peak_vram * (TAKE_STORED if stored else TAKE) <= vram and self.peak_ram <= found.ram_free
-
-    def __str__(self) -> str:
-        return "\n".join(describe(self))
+# The ways to hold the UNet, as (unet, vae_alone), the most convenient first. A layer that comes from RAM computes the
+# same picture, so it goes before fp8, which changes it a little and takes less RAM.
+UNETS = {"draw": (("whole", False), ("whole", True), ("stream", True), ("fp8", True)),
+         "lora": (("whole", True), ("int8", True), ("nf4", True))}  # pictures become latents before the UNet comes
 
 
 def plan(task: str = "draw", model: str = "kolors", *, found: Machine | None = None, cached: bool = False,
-         folder: Path | None = None) -> Plan:
+         folder: Path | None = None, unet: str | None = None, size: int | None = None,
+         optimizer: str = "adamw") -> Plan:
     """Plan a task ("draw" or "lora") with a model on this machine, or on `found`; LessonError where it does not fit.
 
     `cached` leaves the text encoder out, for prompts that were read before. `folder` is where the model lies if it is
-    another than the course's own: then its own configs are counted, which takes some seconds.
+    another than the course's own: then its own configs are counted, which takes some seconds. `unet` and `size` (px)
+    ask for one way and one size of picture; `optimizer` is the training's.
     """
     if task not in TASKS:
         raise error("setting_no_choice", name="task", value=repr(task), choices=", ".join(TASKS))
+    if unet is not None:
+        check_choice("unet", unet, tuple(dict(UNETS[task])))
+    check_choice("optimizer", optimizer, tuple(OPTIMIZERS))
     found = found or hardware.look()
     prints = count_folder(folder) if folder else FOOTPRINTS.get(model, FOOTPRINTS["kolors"])
+    if size is not None:
+        check_choice("size", str(size), tuple(map(str, list_sizes(prints))))
     if model == "tiny" or folder and prints["bytes_per_weight"] == 4:
-        return check_ram(plan_on_cpu(task, model, prints, cached), found)
+        return check_ram(plan_on_cpu(task, model, prints, cached, optimizer), found)
     dtype = "bfloat16" if task == "lora" and found.gpu and found.gpu.bf16 else "float16"
-    plans = list_plans(task, model, prints, dtype, list_readings(prints, found, task, cached))
+    readings = list_readings(prints, found, task, cached)
+    plans = [one for one in list_plans(task, model, prints, dtype, readings, optimizer)
+             if unet in (None, one.unet) and size in (None, one.size)]
     fitting = [one for one in plans if one.fits(found)]
     if not fitting:
         raise refuse(task, model, min(plans, key=lambda one: one.peak_vram), found)
@@ -115,68 +80,32 @@ def list_readings(prints: dict, found: Machine, task: str, cached: bool) -> list
     return [*readings, ("turns", "stream", 16)]
 
 
-def weigh(prints: dict, part: str) -> int:
-    """Return the bytes of a part's weights; the VAE stays in float32."""
-    return prints["parameters"][part] * (4 if part == "vae" else prints["bytes_per_weight"])
-
-
 def list_sizes(prints: dict) -> list[int]:
     """List the picture sizes in pixels that footprints are known of, the largest first."""
     return sorted((int(key) for key in prints if key.isdigit()), reverse=True)
 
 
-def list_plans(task: str, model: str, prints: dict, dtype: str, readings: list[tuple[str, str, int]]) -> list[Plan]:
+def list_plans(task: str, model: str, prints: dict, dtype: str, readings: list[tuple[str, str, int]],
+               optimizer: str = "adamw") -> list[Plan]:
     """List the plans for a GPU in the order in which a learner would want them."""
-    choices = product(list_sizes(prints), (False, True) if task == "lora" else (False,), readings, (False, True))
-    return [Plan(task, model, "cuda", dtype, placement, encoder, bits, tiling, size, checkpointing,
-                 list_stages(task, prints, placement, encoder, bits, tiling, size, checkpointing))
-            for size, checkpointing, (placement, encoder, bits), tiling in choices]
+    plans = []
+    for size, (unet, alone), checkpointing, (placement, encoder, bits), tiling in product(
+            list_sizes(prints), UNETS[task], (False, True) if task == "lora" else (False,), readings, (False, True)):
+        if placement == "resident" and alone:
+            continue  # what stays on the GPU does not leave it
+        one = Plan(task, model, "cuda", dtype, placement, encoder, bits, tiling, size, checkpointing, unet, alone,
+                   optimizer)
+        plans.append(replace(one, stages=list_stages(one, prints)))
+    return plans
 
 
-def list_stages(task: str, prints: dict, placement: str, encoder: str, bits: int, tiling: bool, size: int,
-                checkpointing: bool) -> tuple[Stage, ...]:
-    """List the stages of a task on a GPU with the bytes that each takes there and in RAM."""
-    unet, vae, words = (weigh(prints, part) for part in ("unet", "vae", "text_encoder"))
-    work, resident = prints[str(size)], placement == "resident"
-    reading = {"text_encoder": weigh_encoder(prints, encoder, bits), **({"unet": unet} if resident else {}), "vae": vae}
-    drawing = {**({"text_encoder": words} if resident else {}), "unet": unet, "vae": vae}
-    base, process = {"base": GPU_BASE}, {"process": PROCESS["cuda"]}
-    waiting = {} if resident else {"unet": unet}
-    first = [] if encoder == "cached" else [
-        Stage("encode", {**reading, "activations": prints["encode"], **base}, {**process, **waiting})]
-    picture = "latents" if task == "lora" else "decode"
-    count = work[f"{picture}_tiled"] if tiling else work[picture] * (WHOLE_VAE if size > 512 else 1)
-    coding = Stage(picture, {**drawing, "activations": count, **base}, process)
-    if task == "draw":
-        return (*first, Stage("denoise", {**drawing, "activations": work["denoise"], **base}, process), coding)
-    activations = work["train_checkpointing" if checkpointing else "train"] * AUTOCAST
-    training = {**drawing, "lora": prints["lora"] * OPTIMIZER, "activations": activations, **base}
-    return (*first, coding, Stage("train", training, process))
-
-
-def weigh_encoder(prints: dict, encoder: str, bits: int) -> int:
-    """Return the bytes of the text encoder on the GPU while it reads."""
-    if encoder == "stream":  # one weight after another
-        return prints["encoder_largest"] * prints["bytes_per_weight"]
-    if encoder == "quantised":
-        layers = prints["encoder_layers"]
-        return int(layers * QUANTISED[bits]) + (prints["parameters"]["text_encoder"] - layers) * KEPT
-    return weigh(prints, "text_encoder")
-
-
-def plan_on_cpu(task: str, model: str, prints: dict, cached: bool) -> Plan:
+def plan_on_cpu(task: str, model: str, prints: dict, cached: bool, optimizer: str = "adamw") -> Plan:
     """Plan a small model in float32 on the CPU, every part in RAM."""
-    size = list_sizes(prints)[0]
-    parts = {part: weigh(prints, part) for part in prints["parameters"]} | {"process": PROCESS["cpu"]}
-    work = {"encode": prints["encode"]}
-    if task == "draw":
-        work |= {"denoise": prints[str(size)]["denoise"], "decode": prints[str(size)]["decode"]}
-    else:
-        work |= {"latents": prints[str(size)]["latents"], "train": prints[str(size)]["train"]}
-        parts["lora"] = prints["lora"] * OPTIMIZER
-    stages = tuple(Stage(name, {}, {**parts, "activations": count}) for name, count in work.items())
     placement, encoder = ("turns", "cached") if cached else ("resident", "whole")
-    return Plan(task, model, "cpu", "float32", placement, encoder, 32, False, size, False, stages)
+    one = Plan(task, model, "cpu", "float32", placement, encoder, 32, False, list_sizes(prints)[0], False,
+               optimizer=optimizer)
+    stages = list_stages_on_cpu(one, prints)
+    return replace(one, stages=stages)
 
 
 def check_ram(one: Plan, found: Machine) -> Plan:
@@ -208,31 +137,6 @@ def explain_gpu(found: Machine) -> tuple[str, str]:
     return text(f"gpu_why_{trouble}", **about), text(f"gpu_next_{trouble}", other=text(f"plan_next_{found.host}"))
 
 
-def describe(one: Plan) -> list[str]:
-    """Say in a few lines what a plan decided and the memory of each stage with what it is made of."""
-    lines = [text("plan_head", task=text(f"task_{one.task}"), model=one.model, device=one.device,
-                  settings=summarise(one)), text("plan_placement", **say_choices(one))]
-    for stage in one.stages:
-        place = stage.ram if one.device == "cpu" else stage.vram
-        parts = [f"{text(f'bytes_{name}')} {count / GIB:.2f}" for name, count in place.items()]
-        lines.append(text("plan_stage", stage=text(f"stage_{stage.name}"), total=sum(place.values()) / GIB,
-                          parts=text("list_comma").join(parts)))
-    return lines
-
-
-def summarise(one: Plan) -> str:
-    """Say a plan's precision, size and peaks in a few words."""
-    return text("plan_summary", dtype=one.dtype, size=one.size, vram=one.peak_vram / GIB, ram=one.peak_ram / GIB)
-
-
-def say_choices(one: Plan) -> dict[str, str]:
-    """Return the words for where the parts of a plan lie and what is switched on."""
-    return {"placement": text(f"placement_{one.placement}"),
-            "encoder": text(f"encoder_{one.encoder}", bits=one.encoder_bits),
-            "tiling": text("on" if one.vae_tiling else "off"),
-            "checkpointing": text("on" if one.checkpointing else "off")}
-
-
 def example(ram: float, name: str | None = None, vram: float = 0, capability: tuple[int, int] = (8, 6),
             host: str = "local") -> Machine:
     """Describe a machine by its free RAM and its GPU's free memory, both in GiB, for the table of `tabulate`."""
@@ -241,22 +145,26 @@ def example(ram: float, name: str | None = None, vram: float = 0, capability: tu
 
 
 EXAMPLES = {  # what is free on a machine that does nothing else
-    "CPU": example(6),
+    "CPU": example(6), "4 GB": example(13, "4 GB", 3.5), "6 GB": example(13, "6 GB", 5.4),
     "8 GB": example(13, "8 GB", 7.4), "12 GB": example(13, "12 GB", 11.3),
     "16 GB (T4, Colab)": example(10.8, "Tesla T4", 14.6, (7, 5), "colab"),
     "24 GB (A10, ModelScope)": example(26, "NVIDIA A10", 22.0, (8, 6), "modelscope"),
 }
+SHOWN = (1024, 512)  # px; the sizes of the table
 
 
 def tabulate(model: str = "kolors") -> list[str]:
-    """Say for each of five usual machines how a model would draw and train there, a line each."""
+    """Say for each of seven usual machines how a model would draw and train there at two sizes, a line each.
+
+    A machine without a GPU has lines for the tiny model, which runs on its CPU.
+    """
     lines = [text("plan_table_head")]
     for name, found in EXAMPLES.items():
-        for task in TASKS:
+        for task, size in product(TASKS, SHOWN if found.gpu else (None,)):
             try:
-                one = plan(task, model, found=found)
-                said = [summarise(one), text("plan_placement", **say_choices(one)).strip()]
+                one = plan(task, model if found.gpu else "tiny", found=found, size=size)
+                said = [summarise(one), say_choices(one)]
             except LessonError as problem:
-                said = [problem.why]
+                said = [text("plan_at", size=size), problem.why]
             lines.append(text("plan_row", machine=name, task=text(f"task_{task}"), plan=" ".join(said)))
     return lines

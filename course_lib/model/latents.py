@@ -27,6 +27,13 @@ def takes_turns(pipe: KolorsPipeline) -> bool:
     return hasattr(pipe, "plan") and pipe.plan.placement == "turns"
 
 
+def place_of_unet(pipe: KolorsPipeline) -> tuple[torch.device, torch.dtype]:
+    """Return where a pipeline's UNet computes and in what precision, wherever and in how many bits it waits."""
+    if takes_turns(pipe):
+        return torch.device(pipe.plan.device), pipe.unet.dtype
+    return place_of(pipe.unet)
+
+
 def empty_latent(pipe: KolorsPipeline, width: int | None = None, height: int | None = None) -> Tensor:
     """Return the latent of a picture that has still to be drawn, zeros; sides in pixels, the model's own by default."""
     own = pipe.default_sample_size * pipe.vae_scale_factor

@@ -8,16 +8,16 @@ tokenizer and .bin weights in `text_encoder`).
 from pathlib import Path
 
 import torch
-from diffusers import EulerDiscreteScheduler, KolorsPipeline, UNet2DConditionModel
+from diffusers import EulerDiscreteScheduler, KolorsPipeline
 from diffusers.pipelines.kolors import ChatGLMTokenizer
 from diffusers.utils import logging as diffusers_logging
 from transformers.utils import logging as transformers_logging
 
 from course_lib.hub import fetching, repository
 from course_lib.machine.configs import FILES, read_config
-from course_lib.machine.planning import Plan
 from course_lib.machine.planning import plan as make_plan
-from course_lib.model.parts import choose_files, find_tokenizer, load_encoder, open_vae, reading
+from course_lib.machine.stages import Plan
+from course_lib.model.parts import find_tokenizer, load_encoder, open_unet, open_vae, reading
 from course_lib.model.text_cache import CachedEncoder
 from course_lib.model.threads import set_threads
 from course_lib.model.turns import Turns
@@ -49,10 +49,9 @@ def open_folder(folder: Path, plan: Plan) -> KolorsPipeline:
     dtype = getattr(torch, plan.dtype)
     for part in FILES:
         read_config(folder, part)  # before anything is built as it says
-    with reading(folder, "unet"):
-        unet = UNet2DConditionModel.from_pretrained(folder / "unet", **choose_files(folder / "unet", dtype))
+    unet = open_unet(folder, plan)
     set_threads(unet)
-    vae = open_vae(folder, dtype, plan.vae_tiling)
+    vae = open_vae(folder, plan)
     with reading(folder, "tokenizer"):
         tokenizer = ChatGLMTokenizer.from_pretrained(find_tokenizer(folder))
         scheduler = EulerDiscreteScheduler.from_pretrained(folder / "scheduler", local_files_only=True)
@@ -62,6 +61,8 @@ def open_folder(folder: Path, plan: Plan) -> KolorsPipeline:
         turns = Turns(unet, folder, plan)
         pipe.text_encoder = CachedEncoder(turns.bring_encoder, turns.release, folder, torch.device(plan.device), dtype,
                                           plan.encoder_bits if plan.encoder == "quantised" else 16)
+        if plan.vae_alone:
+            vae.make_room = turns.make_room
     else:
         unet.to(plan.device)
         pipe.text_encoder = load_encoder(folder, plan)

@@ -1,44 +1,67 @@
 """The parts of a model, each opened by its own class in a stated precision, its weights read as nothing but weights."""
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import torch
 from accelerate import cpu_offload
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, UNet2DConditionModel
 from diffusers.pipelines.kolors import ChatGLMModel
 from transformers import BitsAndBytesConfig
 
 from course_lib.files import refuse_pointer
 from course_lib.machine import hardware
-from course_lib.machine.footprint import set_tiles
-from course_lib.machine.planning import Plan
+from course_lib.machine.footprint import hold_in_fp8, set_tiles
+from course_lib.machine.stages import Plan
 from course_lib.messages import LessonError, error
 from course_lib.model.fingerprints import note_loaded
 from course_lib.model.pickles import check_pickle
 
 
 class Float32Vae(AutoencoderKL):
-    """Kolors' VAE in float32, whatever precision the latents have: in fp16 its numbers overflow to a black picture."""
+    """Kolors' VAE in float32, whatever precision the latents have: in fp16 its numbers overflow to a black picture.
+
+    Before it works it calls `make_room`, by which what has the GPU can leave it.
+    """
+
+    make_room: Callable[[], None] = staticmethod(lambda: None)
 
     def encode(self, x: torch.Tensor, *arguments, **options):
+        self.make_room()
         return super().encode(x.to(self.dtype), *arguments, **options)
 
     def decode(self, z: torch.Tensor, *arguments, **options):
+        self.make_room()
         return super().decode(z.to(self.dtype), *arguments, **options)
 
 
-def open_vae(folder: Path, dtype: torch.dtype, tiling: bool) -> AutoencoderKL:
-    """Open the VAE, in float32 whatever `dtype` the latents have."""
-    kind = AutoencoderKL if dtype == torch.float32 else Float32Vae
+def open_vae(folder: Path, plan: Plan) -> AutoencoderKL:
+    """Open the VAE, in float32 whatever precision the latents have."""
+    dtype = getattr(torch, plan.dtype)
+    kind = AutoencoderKL if dtype == torch.float32 and not plan.vae_alone else Float32Vae
     files = choose_files(folder / "vae", dtype) | {"dtype": torch.float32}
     with reading(folder, "vae"):
         vae = kind.from_pretrained(folder / "vae", **files)
     set_tiles(vae)
-    vae.use_tiling = tiling
+    vae.use_tiling = plan.vae_tiling
     return vae
+
+
+def open_unet(folder: Path, plan: Plan) -> UNet2DConditionModel:
+    """Open the UNet in RAM, held as the plan says; a training quantises it later, when the UNet's turn comes."""
+    dtype = getattr(torch, plan.dtype)
+    with reading(folder, "unet"):
+        unet = UNet2DConditionModel.from_pretrained(folder / "unet", **choose_files(folder / "unet", dtype))
+    if plan.unet == "fp8":
+        hold_in_fp8(unet, dtype)
+    elif plan.unet == "stream":
+        device = torch.device(plan.device)
+        # without `record_stream`: with it layers would come faster than the GPU computes, and fill its memory
+        unet.enable_group_offload(device, torch.device("cpu"), offload_type="leaf_level",
+                                  use_stream=device.type != "cpu")
+    return unet
 
 
 def load_encoder(folder: Path, plan: Plan) -> ChatGLMModel:

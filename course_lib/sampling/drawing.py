@@ -19,7 +19,7 @@ from torch import Tensor
 from course_lib.checks import check_range, check_text
 from course_lib.messages import error, text
 from course_lib.model.alone import one_at_a_time
-from course_lib.model.latents import check_latent, empty_latent, place_of, to_images
+from course_lib.model.latents import check_latent, empty_latent, place_of_unet, to_images
 from course_lib.model.text import LENGTH, Encoded, encode_text
 from course_lib.pictures import wording
 from course_lib.pictures.picture import Picture, shorten
@@ -92,7 +92,7 @@ def sample(pipe: KolorsPipeline, texts: Sequence[Encoded], batch: Sequence[Sampl
     model = model_sigmas(pipe.scheduler.config)
     sigmas = make_sigmas(batch[0], model)
     size = tuple(side * pipe.vae_scale_factor for side in latent.shape[2:])
-    latent = latent.to(place_of(pipe.unet)[0], torch.float32).expand(len(batch), -1, -1, -1)
+    latent = latent.to(place_of_unet(pipe)[0], torch.float32).expand(len(batch), -1, -1, -1)
     if len(sigmas) < 2:  # denoise 0: nothing to do
         return latent
     seeds, shape = [int(one.seed) for one in batch], latent.shape[1:]
@@ -117,7 +117,7 @@ def draw_batch(pipe: KolorsPipeline, prompts: Sequence[str], *, seeds: Sequence[
 
     Each seed's start noise is drawn on the CPU on its own; the scheduler is the pipeline's.
     """
-    device = place_of(pipe.unet)[0]
+    device = place_of_unet(pipe)[0]
     solver = type(pipe.scheduler).from_config(pipe.scheduler.config)
     solver.set_timesteps(steps, device=device)
     latent = empty_latent(pipe)

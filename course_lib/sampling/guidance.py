@@ -7,7 +7,7 @@ import torch
 from diffusers import KolorsPipeline
 from torch import Tensor
 
-from course_lib.model.latents import place_of, takes_turns
+from course_lib.model.latents import place_of_unet, takes_turns
 from course_lib.model.text import LENGTH, Encoded, join_texts, pad_texts
 from course_lib.model.unet import prepare_unet
 from course_lib.sampling.sigmas import to_timestep
@@ -29,7 +29,7 @@ def build_both(pipe: KolorsPipeline, texts: Sequence[Encoded], cfgs: Sequence[fl
 
     A picture with cfg 1 takes the one for the other, unless they are `always` two.
     """
-    device = place_of(pipe.unet)[0]
+    device = place_of_unet(pipe)[0]
     guided = [row for row, cfg in enumerate(cfgs) if always or not math.isclose(cfg, 1.0)]
     rows = torch.tensor(guided, dtype=torch.long, device=device)
     factors = torch.tensor([cfgs[row] for row in guided], device=device).view(-1, 1, 1, 1)
@@ -52,7 +52,7 @@ def build_predictor(pipe: KolorsPipeline, texts: Sequence[Encoded],
                     size: tuple[int, int]) -> Callable[[Tensor, Tensor], Tensor]:
     """Return see_noise(x, timestep) -> noise in float32 of the UNet, one text for each picture; size in px."""
     unet = pipe.unet
-    device, dtype = place_of(unet)
+    device, dtype = place_of_unet(pipe)
     told = torch.tensor([[*size, 0, 0, *size]], device=device).expand(len(texts), -1)  # original, crop, target
     if takes_turns(pipe):  # only a call of the whole UNet brings it to the GPU
         whole = pad_texts(texts, LENGTH, dtype, device)

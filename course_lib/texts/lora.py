@@ -33,6 +33,12 @@ TEXTS = {
 }
 
 ERRORS = {
+    "lora_dora_streamed": {
+        "zh": ("这个 UNet 上不能用 DoRA。", "它的权重逐层送上显卡，平时在内存里；DoRA 每一步都要用到全部权重的长度。",
+               "换一个普通的 LoRA；或者用 plan(\"draw\", unet=\"whole\") 的计划重新 load。"),
+        "en": ("This UNet takes no DoRA.", "Its layers come from RAM one by one, and DoRA measures their weights in every step.",
+               "Use a plain LoRA, or load the model again by plan(\"draw\", unet=\"whole\")."),
+    },
     "lora_file_missing": {
         "zh": ("找不到 LoRA 文件 {path}。", "这个位置没有文件。", "检查路径；训练的输出在 output_path 里，DiffSynth 的在 lightning_logs/version_N/checkpoints 里，N 取最大的那个。"),
         "en": ("There is no LoRA file {path}.", "Nothing lies at this place.",

@@ -10,6 +10,12 @@ TEXTS = {
     "train_fp16_fallback": {
         "zh": "提示：这个 CPU 不支持 fp16 运算，改用 32 位（precision=\"32\"）。",
         "en": "Note: this CPU does not compute in fp16; computing in 32 bits instead (precision=\"32\")."},
+    "train_compile_cpu": {
+        "zh": "提示：torch_compile 只用在显卡上，这次不编译。",
+        "en": "Note: torch_compile is for GPUs; nothing is compiled this time."},
+    "train_quantised": {
+        "zh": "底模的矩阵压缩成了 {kind}：训练省显存，画图略有不同。想要原来的底模，重新 load。",
+        "en": "The base's matrices are now {kind}: less memory for the training, and slightly other pictures. To have the base as it was, load it again."},
     "train_lora_removed": {
         "zh": "提示：UNet 里原来的 LoRA「{name}」已取下：新的 LoRA 要在底模上学，不能靠着别的 LoRA。",
         "en": "Note: the LoRA \"{name}\" was taken out of the UNet: a new one has to learn on the base, not on another LoRA."},
@@ -63,6 +69,15 @@ TEXTS = {
     "train_flag_random_flip": {"zh": "随机左右翻转图片", "en": "mirror pictures at random"},
     "train_flag_use_gradient_checkpointing": {"zh": "梯度检查点：省显存，约慢三分之一", "en": "gradient checkpointing: less memory, about a third slower"},
     "train_flag_precision": {"zh": "32、16-mixed（或 16）、bf16-mixed（默认：看机器）", "en": "32, 16-mixed (or 16), bf16-mixed (default: what suits the machine)"},
+    "train_flag_optimizer": {
+        "zh": "优化器：adamw；adamw8bit（状态只占四分之一，要装 bitsandbytes）；prodigy（自己找学习率，learning_rate 写 1，要装 prodigyopt）；schedulefree（不用定终点，要装 schedulefree）（默认 {default}）",
+        "en": "adamw; adamw8bit (a quarter of its memory, needs bitsandbytes); prodigy (finds the rate by itself, with learning_rate 1, needs prodigyopt); schedulefree (no end to be planned, needs schedulefree) (default {default})"},
+    "train_flag_quantised_base": {
+        "zh": "冻结的底模：int8 或 nf4（省显存，稍慢，要装 bitsandbytes），off 不压缩（默认：看计划）",
+        "en": "the frozen base in int8 or nf4 (less memory, somewhat slower, needs bitsandbytes), or off (default: as the plan says)"},
+    "train_flag_torch_compile": {
+        "zh": "显卡上先编译每个注意力块：开头多等一会儿，之后每步更快",
+        "en": "on a GPU compile each attention block: a wait at first, then faster steps"},
     "train_flag_batch_size": {"zh": "每批图片数（默认 {default}）", "en": "pictures in a batch (default {default})"},
     "train_flag_learning_rate": {"zh": "学习率（默认 {default}）", "en": "learning rate (default {default})"},
     "train_flag_accumulate_grad_batches": {"zh": "攒几批的梯度再走一步（默认 {default}）", "en": "batches whose gradients make one step (default {default})"},
@@ -86,6 +101,20 @@ TEXTS = {
 }
 
 ERRORS = {
+    "train_optimizer_missing": {
+        "zh": ("不能用优化器 {name}。", "没有安装 {package} 这个包。", "运行：pip install {package}，再重启内核；或者用 optimizer=\"adamw\"。"),
+        "en": ("The optimizer {name} cannot be used.", "The package {package} is not installed.",
+               "Run: pip install {package}, then restart the kernel; or use optimizer=\"adamw\"."),
+    },
+    "train_prodigy_rate": {
+        "zh": ("prodigy 的学习率不能是 {rate}。", "prodigy 自己找步长，learning_rate 只是乘在上面的倍数，太小就学不动。", "写 learning_rate=1.0。"),
+        "en": ("Prodigy cannot use a learning rate of {rate}.", "It finds its steps by itself, and learning_rate only multiplies them: so small, it would learn nothing.",
+               "Write learning_rate=1.0."),
+    },
+    "train_base_other": {
+        "zh": ("底模已经是 {found}，不能换成 {wanted}。", "压缩过的权重不能还原。", "重新 load 模型，再训练。"),
+        "en": ("The base is {found} already and cannot become {wanted}.", "What was quantised cannot be undone.", "Load the model again, then train."),
+    },
     "train_no_folder": {
         "zh": ("找不到数据集文件夹 {folder}。", "训练要从这里读图片和 metadata.csv。",
                "检查路径；数据集文件夹里要有 train/metadata.csv 和图片。"),

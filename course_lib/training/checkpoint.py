@@ -16,9 +16,11 @@ from torch import Tensor
 from course_lib.files import write_whole
 from course_lib.messages import error, text
 from course_lib.training.config import TrainConfig, list_differences
+from course_lib.training.optimizers import read_tensors, restore, write_numbers
 
 STATE = "checkpoint.safetensors"
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")  # AdamW's, for each weight
+OWN = ("weight", "average", "best")  # sets of the training itself; every other set is the optimizer's
+NOTHING = '{"group": {}, "state": {}}'  # the numbers of AdamW, which older checkpoints do not name
 
 
 @dataclass
@@ -40,18 +42,25 @@ def write_state(folder: Path, parameters: dict[str, Tensor], optimizer: torch.op
     `extras` are more sets of weights by name (their average, the best ones); `about` tells trainings apart.
     """
     tensors = {f"weight.{name}": weight.detach() for name, weight in parameters.items()}
-    for name, weight in parameters.items():
-        for moment, value in optimizer.state.get(weight, {}).items():
-            tensors[f"{moment}.{name}"] = value
+    tensors |= read_tensors(optimizer, parameters)
     for kind, weights in extras.items():
         tensors |= {f"{kind}.{name}": weight for name, weight in weights.items()}
     tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
-    header = {"counters": json.dumps(vars(counters)), "about": json.dumps(about)}
+    tensors = {name: tensor.clone() if seen else tensor for (name, tensor), seen in zip(
+        tensors.items(), find_shared(list(tensors.values())))}  # a file of safetensors shares nothing
+    header = {"counters": json.dumps(vars(counters)), "about": json.dumps(about),
+              "optimizer": write_numbers(optimizer, parameters)}
     try:
         write_whole(folder / STATE, save(tensors, metadata=header))
     except OSError as cause:
         raise error("train_cannot_save", file=folder / STATE, cause=cause.strerror or cause,
                     size=sum(tensor.numel() * tensor.element_size() for tensor in tensors.values()) / 1e6) from cause
+
+
+def find_shared(tensors: list[Tensor]) -> list[bool]:
+    """Say of each tensor whether one before it has the same memory, as tables for all weights have."""
+    places = [tensor.data_ptr() for tensor in tensors]
+    return [place in places[:number] for number, place in enumerate(places)]
 
 
 def read_state(folder: Path, parameters: dict[str, Tensor], optimizer: torch.optim.Optimizer, config: TrainConfig,
@@ -81,19 +90,20 @@ def read_state(folder: Path, parameters: dict[str, Tensor], optimizer: torch.opt
     for name, tensor in tensors.items():
         kind, _, rest = name.partition(".")
         sets.setdefault(kind, {})[rest] = tensor
-    for kind, found in sets.items():
-        wrong = find_wrong(found, parameters, of_all=kind in ("weight", "average", "best"), shaped=kind != "step")
-        if wrong:
-            raise error("train_state_broken", file=file, cause=f"{kind}.{wrong}")
-    if "weight" not in sets or len({frozenset(sets.get(moment, ())) for moment in MOMENTS}) > 1:
-        raise error("train_state_broken", file=file, cause=text("list_comma").join(sorted(sets)))
+    kept = {kind: sets.pop(kind) for kind in list(sets) if kind not in OWN}
+    try:
+        for kind, found in sets.items():
+            check_set(kind, found, parameters)
+        if "weight" not in sets:
+            raise ValueError("weight")
+        if kept:
+            restore(optimizer, parameters, kept, header.get("optimizer", NOTHING), config)
+    except (AttributeError, KeyError, TypeError, ValueError, RecursionError) as cause:
+        raise error("train_state_broken", file=file, cause=cause) from cause
     with torch.no_grad():
         for name, weight in parameters.items():
             weight.copy_(sets["weight"][name])
-            if name in sets.get("exp_avg", {}):
-                optimizer.state[weight] = {moment: place_moment(moment, sets[moment][name], weight)
-                                           for moment in MOMENTS}
-    return counters, {kind: weights for kind, weights in sets.items() if kind not in ("weight", *MOMENTS)}
+    return counters, {kind: weights for kind, weights in sets.items() if kind != "weight"}
 
 
 def read_counters(written: str) -> Counters:
@@ -108,14 +118,10 @@ def read_counters(written: str) -> Counters:
     return counters
 
 
-def find_wrong(found: dict[str, Tensor], parameters: dict[str, Tensor], *, of_all: bool, shaped: bool) -> str:
-    """Name the first tensor that cannot belong to a training's parameters, or is missing, "" where all can."""
-    for name in sorted(found.keys() ^ parameters.keys() if of_all else found.keys() - parameters.keys()):
-        return name
-    return next((name for name, tensor in found.items() if not tensor.is_floating_point()
-                 or tensor.shape != (parameters[name].shape if shaped else ()) or not tensor.isfinite().all()), "")
-
-
-def place_moment(moment: str, value: Tensor, weight: Tensor) -> Tensor:
-    """Put one of AdamW's numbers where its weight is; `step` counts wherever the fused AdamW left it."""
-    return value.to(weight.device) if moment != "step" or weight.device.type == "cuda" else value
+def check_set(kind: str, found: dict[str, Tensor], parameters: dict[str, Tensor]) -> None:
+    """Answer a set of weights that cannot be that of these parameters, or is not whole, with ValueError."""
+    odd = sorted(found.keys() ^ parameters.keys()) or [
+        name for name, tensor in found.items() if not tensor.is_floating_point()
+        or tensor.shape != parameters[name].shape or not tensor.isfinite().all()]
+    if odd:
+        raise ValueError(f"{kind}.{odd[0]}")

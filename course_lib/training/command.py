@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from course_lib.hub import fetching, repository
 from course_lib.machine.configs import CONFIGS
+from course_lib.machine.stages import OPTIMIZERS
 from course_lib.messages import error, text
-from course_lib.training.config import PRECISIONS, SCHEDULES, TrainConfig, check_config
+from course_lib.training.config import BASES, PRECISIONS, SCHEDULES, TrainConfig, check_config
 
 if TYPE_CHECKING:  # loaded late, so that `--help` does not wait for torch
     from diffusers import KolorsPipeline
@@ -24,8 +25,9 @@ NUMBERS = {"lora_rank": int, "lora_alpha": float, "max_epochs": int, "steps_per_
            "learning_rate": float, "accumulate_grad_batches": int, "height": int, "width": int,
            "dataloader_num_workers": int, "seed": int, "checkpoint_every": int, "validation_every": int,
            "sample_every": int}
-SWITCHES = ("center_crop", "random_flip", "use_gradient_checkpointing", "precision_fallback")
-CHOICES = {"precision": PRECISIONS, "lr_scheduler": SCHEDULES}
+SWITCHES = ("center_crop", "random_flip", "use_gradient_checkpointing", "precision_fallback", "torch_compile")
+CHOICES = {"precision": PRECISIONS, "lr_scheduler": SCHEDULES, "optimizer": tuple(OPTIMIZERS),
+           "quantised_base": BASES}
 # The camp's three paths: which part of the model each names.
 PARTS = {"unet": "pretrained_unet_path", "text_encoder": "pretrained_text_encoder_path",
          "vae": "pretrained_fp16_vae_path"}
@@ -117,15 +119,17 @@ def open_model(options: argparse.Namespace) -> "Iterator[KolorsPipeline]":
     from course_lib.machine.planning import plan
     from course_lib.model.loading import load, open_folder
 
+    asked = {"unet": {"off": "whole"}.get(options.quantised_base, options.quantised_base),
+             "optimizer": options.optimizer}
     if options.model in ("tiny", "kolors"):
-        yield load(options.model, plan("lora", options.model))
+        yield load(options.model, plan("lora", options.model, **asked))
     elif options.model is not None:
         folder = Path(options.model)
-        yield open_folder(folder, plan("lora", folder.name, folder=folder))
+        yield open_folder(folder, plan("lora", folder.name, folder=folder, **asked))
     else:
         with tempfile.TemporaryDirectory() as place:
             folder = gather_parts(options, Path(place))
-            yield open_folder(folder, plan("lora", "kolors", folder=folder))
+            yield open_folder(folder, plan("lora", "kolors", folder=folder, **asked))
 
 
 def gather_parts(options: argparse.Namespace, folder: Path) -> Path:

@@ -10,6 +10,7 @@ from numbers import Integral
 from pathlib import Path
 
 from course_lib.checks import check_choice, check_range
+from course_lib.machine.stages import BITS, OPTIMIZERS
 from course_lib.messages import error
 from course_lib.sampling.settings import MOST_SEED
 
@@ -17,10 +18,13 @@ ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 PRECISIONS = ("32", "16-mixed", "bf16-mixed")
 SCHEDULES = ("constant", "cosine")
 SNR_FORMS = ("epsilon", "v")
+BASES = ("off", *BITS)
+LEAST_PRODIGY = 0.1  # its learning rate multiplies what it finds by itself, so it belongs near 1
 LEAST_RATE = 0.02  # of the learning rate: where a cosine ends; at 0 its last steps would do nothing
 # What may differ between a training and the one that goes on with it: none of it changes the steps that are done.
 FREE_TO_CHANGE = ("max_epochs", "steps_per_epoch", "checkpoint_every", "validation_every", "patience", "sample_prompts",
-                  "sample_every", "sample_steps", "sample_cfg", "sample_seed", "dataloader_num_workers", "trigger_word")
+                  "sample_every", "sample_steps", "sample_cfg", "sample_seed", "dataloader_num_workers", "trigger_word",
+                  "torch_compile")
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,7 @@ class TrainConfig:
     steps_per_epoch: int = 500  # the camp's
     batch_size: int = 1  # the camp's: what fits into 24 GB at 1024 px
     accumulate_grad_batches: int = 1  # batches whose gradients are averaged before a step: a larger batch, no memory
+    optimizer: str = "adamw"  # or adamw8bit: less memory; prodigy: finds the rate, given 1; schedulefree: no cosine
     learning_rate: float = 1e-4  # the camp's; LoRA takes ten times what the full UNet would
     lr_scheduler: str = "cosine"  # the last steps become small, so that it does not matter which one is the last
     lr_warmup_steps: int = 10  # AdamW's first steps know little about the gradient's size
@@ -71,6 +76,8 @@ class TrainConfig:
     precision: str | None = None  # None: 32 on a CPU; on a GPU bf16-mixed, on one without bf16 16-mixed
     precision_fallback: bool = False  # on: where 16-mixed cannot be had, compute in 32
     use_gradient_checkpointing: bool | None = None  # None: as the plan says; saves memory, costs a third of the time
+    quantised_base: str | None = None  # the frozen UNet in "int8" or "nf4", or "off"; None: as the plan says
+    torch_compile: bool = False  # on a GPU: each attention block compiled; a minute first, then fewer seconds a step
     checkpoint_every: int = 100  # steps that are lost at most when the power goes
 
     # What one sees.
@@ -110,7 +117,7 @@ def rate_factor(config: TrainConfig, step: int) -> float:
     """Return the factor of the learning rate at a step from 0: a linear warm-up, then constant or half a cosine."""
     if step < config.lr_warmup_steps:
         return (step + 1) / (config.lr_warmup_steps + 1)
-    if config.lr_scheduler == "constant":
+    if config.lr_scheduler == "constant" or config.optimizer == "schedulefree":  # which averages instead
         return 1.0
     done = (step - config.lr_warmup_steps) / max(config.steps - config.lr_warmup_steps, 1)
     return LEAST_RATE + (1 - LEAST_RATE) * 0.5 * (1 + math.cos(math.pi * min(done, 1)))
@@ -134,8 +141,12 @@ def check_config(config: TrainConfig) -> None:
         check_range(name, getattr(config, name), low, high)
     check_choice("lr_scheduler", config.lr_scheduler, SCHEDULES)
     check_choice("min_snr_form", config.min_snr_form, SNR_FORMS)
-    if config.precision is not None:
-        check_choice("precision", config.precision, PRECISIONS)
+    check_choice("optimizer", config.optimizer, tuple(OPTIMIZERS))
+    if config.optimizer == "prodigy" and config.learning_rate < LEAST_PRODIGY:
+        raise error("train_prodigy_rate", rate=f"{config.learning_rate:g}")
+    for name, choices in (("precision", PRECISIONS), ("quantised_base", BASES)):
+        if getattr(config, name) is not None:
+            check_choice(name, getattr(config, name), choices)
     check_words(config)
 
 
@@ -152,7 +163,10 @@ def check_words(config: TrainConfig) -> None:
 
 
 def list_differences(config: TrainConfig, other: dict[str, object]) -> list[str]:
-    """List the names of settings that differ from those of another training, as its JSON has them, and that matter."""
-    own = json.loads(config.to_json())
+    """List the names of settings that differ from those of another training, as its JSON has them, and that matter.
+
+    What an older version had no setting for was done as the default says.
+    """
+    own, plain = json.loads(config.to_json()), json.loads(TrainConfig().to_json())
     return [each.name for each in fields(config)
-            if each.name not in FREE_TO_CHANGE and own[each.name] != other.get(each.name)]
+            if each.name not in FREE_TO_CHANGE and own[each.name] != other.get(each.name, plain[each.name])]

@@ -17,11 +17,13 @@ from course_lib.files import COURSE
 from course_lib.lora.adapters import make_plain
 from course_lib.messages import error, text
 from course_lib.model.parts import first_line
+from course_lib.model.quantised import count_weights
 from course_lib.pictures.picture import Picture
 from course_lib.training.cache import CACHE
 from course_lib.training.config import TrainConfig, check_config, rate_factor, tiny_config
 from course_lib.training.examples import Order, Say, encode_set
 from course_lib.training.loss import make_generator, noise_batch, noise_loss
+from course_lib.training.optimizers import effective_rate
 from course_lib.training.place import claim
 from course_lib.training.processes import Processes
 from course_lib.training.report import StepRecord
@@ -166,7 +168,7 @@ def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
         done = counters.step - first
         left = (time.perf_counter() - began) / done * (config.steps - counters.step)
         try:
-            yield StepRecord(counters.step, config.steps, loss, wrong, rate, float(norm),
+            yield StepRecord(counters.step, config.steps, loss, wrong, effective_rate(run.optimizer), float(norm),
                              time.perf_counter() - started, left, run.memory(), run.device.type == "cuda",
                              validation_loss, samples, stopped, run.path)
         except GeneratorExit:  # whoever reads the records has left the loop
@@ -215,7 +217,7 @@ def describe_result(pipe: KolorsPipeline, name: str, records: tuple[StepRecord, 
     every_lora = sum(weight.numel() for key, weight in pairs if ".lora_" in key)
     return TrainResult(path, records, lora.r, lora.lora_alpha, sum(".lora_A." in key for key, _ in added),
                        sum(weight.numel() for _, weight in added),
-                       sum(weight.numel() for _, weight in pairs) - every_lora, steps)
+                       sum(count_weights(weight) for _, weight in pairs) - every_lora, steps)
 
 
 def is_due(every: int, step: int, last: int) -> bool:

@@ -1,4 +1,4 @@
-"""One training from its start to its file: the UNet with its LoRA, AdamW, what is remembered, and where it is kept."""
+"""One training from its start to its file: the UNet with its LoRA, its optimizer, what is remembered and where."""
 
 import math
 import time
@@ -16,9 +16,11 @@ from torch import Tensor
 from course_lib.lora.adapters import list_names, make_plain
 from course_lib.lora.headers import BASES
 from course_lib.lora.verbs import add_lora, remove_lora, save_lora
+from course_lib.machine.stages import BITS
 from course_lib.messages import LessonError, error, text
 from course_lib.model.fingerprints import hash_weights
 from course_lib.model.latents import empty_latent, to_images
+from course_lib.model.quantised import find_kind, quantise
 from course_lib.model.text_cache import collect
 from course_lib.pictures.picture import Picture
 from course_lib.sampling.drawing import sample
@@ -27,6 +29,7 @@ from course_lib.training.checkpoint import Counters, read_state, write_state
 from course_lib.training.config import TrainConfig
 from course_lib.training.examples import Say, TrainSet, find_device, own_size
 from course_lib.training.loss import fix_batches, make_generator, noise_loss
+from course_lib.training.optimizers import build_optimizer, use_average
 from course_lib.training.processes import Processes
 
 EXPLODED = 5.0  # times the first error, or the noise's own variance: predicting nothing at all has an error of 1
@@ -51,8 +54,7 @@ class Run:
         self.base = hash_weights(self.unet)
         self.validation = fix_batches(pipe, data.validation, config)
         self.weights = list(self.parameters.values())
-        self.optimizer = torch.optim.AdamW(self.weights, lr=config.learning_rate, weight_decay=config.weight_decay,
-                                           fused=True)
+        self.optimizer = build_optimizer(self.weights, config)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.precision == "16-mixed")
         self.average = [weight.detach().clone() for weight in self.weights] if config.ema_decay else None
         self.best: list[Tensor] | None = None
@@ -69,9 +71,10 @@ class Run:
         for other in remove_lora(unet) if list_names(unet) else ():
             if other != self.adapter:
                 self.say(text("train_lora_removed", name=other))
-        unet.to(self.device)
         if self.device.type == "cuda" and unet.dtype != DTYPES[self.precision]:
             unet.to(DTYPES[self.precision])  # the frozen weights; on a CPU float32 is the fastest anyway
+        self.quantise_base()
+        unet.to(self.device)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(config.seed)
             weights = add_lora(unet, rank=config.lora_rank, alpha=config.lora_alpha, targets=config.targets,
@@ -86,8 +89,28 @@ class Run:
         named = {name: weight for name, weight in unet.named_parameters() if id(weight) in known}
         for weight in named.values():
             weight.data = weight.data.float()  # in 16 bits AdamW's small steps would be lost
+        self.compile_blocks()
         self.set_training(True)
         return named
+
+    def compile_blocks(self) -> None:
+        """Compile the attention blocks where the settings say so and there is a GPU: one is compiled, and 70 run it."""
+        if self.config.torch_compile and self.device.type == "cuda":
+            self.unet.compile_repeated_blocks()
+        elif self.config.torch_compile:
+            self.say(text("train_compile_cpu"))
+
+    def quantise_base(self) -> None:
+        """Quantise the frozen UNet where settings or plan say so; LessonError for one that is quantised otherwise."""
+        plan, found = getattr(self.pipe, "plan", None), find_kind(self.unet)
+        planned = plan.unet if plan and plan.unet in BITS else found or "off"
+        wanted = self.config.quantised_base or planned
+        if wanted == (found or "off"):
+            return
+        if found:
+            raise error("train_base_other", found=found, wanted=wanted)
+        quantise(self.unet, wanted, self.device)
+        self.say(text("train_quantised", kind=wanted))
 
     def set_training(self, on: bool) -> None:
         """Switch between training and drawing."""
@@ -175,6 +198,7 @@ class Run:
     @contextmanager
     def drawing(self) -> Iterator[None]:
         """Use the weights that would be saved, the average where there is one, without training."""
+        use_average(self.optimizer, True)
         kept = [weight.detach().clone() for weight in self.weights] if self.average else None
         self.set_training(False)
         if self.average:
@@ -184,6 +208,7 @@ class Run:
         finally:
             if kept:
                 self.put(kept)
+            use_average(self.optimizer, False)
             self.set_training(True)
 
     @torch.no_grad()
@@ -232,6 +257,7 @@ class Run:
     def finish(self) -> None:
         """Write the last checkpoint, then the LoRA: with the best weights, or their average, where they are kept."""
         self.checkpoint()
+        use_average(self.optimizer, True)
         chosen = self.best or self.average
         if chosen:
             self.put(chosen)

@@ -247,14 +247,14 @@ same
 #
 # ## 7. 完整的 Kolors
 #
-# 完整的 Kolors 用的是同样的代码，只把名字换成 `load("kolors")`。它要多少内存，可以不下载就从配置文件里算出来。下面是五种常见机器上的画图和训练方案：
+# 完整的 Kolors 用的是同样的代码，只把名字换成 `load("kolors")`。它要多少内存，可以不下载就从配置文件里算出来。下面是没有显卡的电脑和六种显卡（4 到 24 GB）上的画图和训练方案，各算两种图片尺寸：
 # %% [markdown] lang="en"
 # The difference is 0: this is what the course's `generate` does. Lesson 3 turns each of these numbers into a slider.
 #
 # ## 7. The full Kolors
 #
 # The full Kolors is the same code with another name, `load("kolors")`. How much memory it takes can be counted from its configs without downloading it. How it would
-# draw and train on five usual machines:
+# draw and train without a GPU and on six GPUs of 4 to 24 GB, at two sizes of picture each:
 # %%
 print("\n".join(tabulate("kolors")))
 # %% [markdown] lang="zh"

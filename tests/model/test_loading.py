@@ -216,9 +216,8 @@ def test_a_broken_file_is_named(tmp_path, file, part, language):
     assert part in problem.value.why
 
 
-def test_eight_bits_without_bitsandbytes_are_answered():
-    if parts.hardware.find_version("bitsandbytes") is not None:
-        pytest.skip("bitsandbytes is installed")
+def test_eight_bits_without_bitsandbytes_are_answered(monkeypatch):
+    monkeypatch.setattr(parts.hardware, "find_version", lambda package: None)
     pipe = open_folder(repository.TINY, replace(TURNS, encoder="quantised", encoder_bits=8))
     with pytest.raises(LessonError, match="bitsandbytes"):
         draw(pipe)
