@@ -17,10 +17,12 @@ ATTENTION = ("to_q", "to_k", "to_v", "to_out.0")
 PRECISIONS = ("32", "16-mixed", "bf16-mixed")
 SCHEDULES = ("constant", "cosine")
 SNR_FORMS = ("epsilon", "v")
+TRACKERS = ("tensorboard", "swanlab", "wandb", "trackio")
 LEAST_RATE = 0.02  # of the learning rate: where a cosine ends; at 0 its last steps would do nothing
 # What may differ between a training and the one that goes on with it: none of it changes the steps that are done.
 FREE_TO_CHANGE = ("max_epochs", "steps_per_epoch", "checkpoint_every", "validation_every", "patience", "sample_prompts",
-                  "sample_every", "sample_steps", "sample_cfg", "sample_seed", "dataloader_num_workers", "trigger_word")
+                  "sample_every", "sample_steps", "sample_cfg", "sample_seed", "dataloader_num_workers", "trigger_word",
+                  "report_to")
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class TrainConfig:
     sample_cfg: float = 5.0  # KolorsPipeline's own
     sample_seed: int = 0  # one seed throughout, so that only the training changes a picture
     trigger_word: str = ""  # written into the file, for whoever uses it later
+    report_to: str = ""  # "": log.jsonl alone; or one of TRACKERS as well, which has to be installed
 
     @property
     def steps(self) -> int:
@@ -134,6 +137,7 @@ def check_config(config: TrainConfig) -> None:
         check_range(name, getattr(config, name), low, high)
     check_choice("lr_scheduler", config.lr_scheduler, SCHEDULES)
     check_choice("min_snr_form", config.min_snr_form, SNR_FORMS)
+    check_choice("report_to", config.report_to, ("", *TRACKERS))
     if config.precision is not None:
         check_choice("precision", config.precision, PRECISIONS)
     check_words(config)
