@@ -13,7 +13,7 @@ COURSE = Path(__file__).parent.parent
 PACKAGE = COURSE / "course_lib"
 # Lowest first: each area may import those before it.
 AREAS = ["texts", "messages", "files", "checks", "hub", "machine", "pictures", "model", "sampling", "widgets", "lora",
-         "dataset", "training", "workflow", "comfyui", "exercises", "start", "commands", "__main__"]
+         "dataset", "training", "story", "workflow", "comfyui", "exercises", "start", "commands", "__main__"]
 # What one part of an area must not reach, although the area as a whole may: part -> modules or packages
 CLOSED = {"course_lib.lora": ("course_lib.hub.client",), "course_lib.workflow": ("httpx",)}
 UPLOADER = "course_lib.lora.publishing"  # the one part of lora that may

@@ -6,4 +6,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "answers": ["check_largest", "check_likeness", "check_number", "check_runs", "check_same_thing", "check_shows",
                 "count_calls"],
     "sets": ["check_fixes", "check_licences", "check_mirror", "check_scene_words", "plant_problems"],
+    "stories": ["check_story"],
 })

@@ -45,6 +45,10 @@ NAMES = {
     # The SDXL VAE that Kolors uses, its weights changed so that fp16 does not overflow.
     "sdxl-vae-fp16-fix": Repo("model", "AI-ModelScope/sdxl-vae-fp16-fix", extras=("config.json",),
                               patterns=("diffusion_pytorch_model.safetensors",)),
+    # The contest's own judge, CLIP included. Which of the two forms its weights have could not be confirmed offline.
+    "aesthetics": Repo("model", "AI-ModelScope/aesthetics-predictor-v2-sac-logos-ava1-l14-linearMSE",
+                       patterns=("config.json", "preprocessor_config.json"),
+                       extras=("model.safetensors", "pytorch_model.bin")),
 }
 MODEL_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*LICENSE*")  # of a model that is no name of the course
 CODE = (".bin", ".ckpt", ".pt", ".pth", ".pkl", ".pickle", ".py")  # run when opened; taken only where a pattern says so

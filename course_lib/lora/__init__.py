@@ -5,5 +5,6 @@ import lazy_loader
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "conversion": ["convert"],
     "inspection": ["inspect"],
+    "publishing": ["publish"],
     "verbs": ["add_lora", "load_lora", "remove_lora", "set_strength"],
 })

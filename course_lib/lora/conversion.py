@@ -11,12 +11,14 @@ from diffusers import UNet2DConditionModel
 from course_lib.checks import check_choice
 from course_lib.lora.alphas import read_lora
 from course_lib.lora.files import LoraFile, Matrices, check_matrices, join_range, write_tensors
+from course_lib.lora.headers import describe_network, describe_spec
 from course_lib.lora.matching import find_base, match_layers
 from course_lib.lora.names import BASES, ENDINGS, FORMATS, Layer, find_layers, known_layers, list_layers
 from course_lib.messages import error
 
 BIAS = ".lora_B.bias"  # diffusers' and peft's; the other formats store none
-COMPUTED = ("rank", "alpha", "lora_adapter_metadata", "format")  # what a header says is written anew
+COMPUTED = ("rank", "alpha", "lora_adapter_metadata", "format", "ss_network_module", "ss_network_dim",
+            "ss_network_alpha")  # what a header says is written anew
 
 
 def convert(source: str | Path, target: str | Path, *, to: str, alpha: float | None = None,
@@ -53,7 +55,7 @@ def write_lora(path: str | Path, form: str, matrices: Mapping[str, Matrices], la
                header: Mapping[str, str]) -> Path:
     """Write matrices (by diffusers' names, each with alpha) as a format's file; LessonError where it cannot hold them.
 
-    `layers` are all layers of the UNet; `header` gets rank and alpha, and what diffusers reads.
+    `layers` are all layers of the UNet; `header` gets rank and alpha, what diffusers reads, and ModelSpec's names.
     """
     path = Path(path).expanduser()
     if path.suffix != ".safetensors" and form != "diffsynth":
@@ -70,11 +72,13 @@ def write_lora(path: str | Path, form: str, matrices: Mapping[str, Matrices], la
         raise error("lora_columns_untold")
     if form != "diffusers" and any(values.bias is not None for values in matrices.values()):
         raise error("lora_bias_untold", format=form)
-    header = {**header, "rank": str(join_range(ranks))}
+    header = {**header, **describe_spec(path.stem, header), "rank": str(join_range(ranks))}
     if len(alphas) == 1:
         header["alpha"] = f"{alphas[0]:.9g}"
     if form == "diffusers":
         header["lora_adapter_metadata"] = json.dumps(describe_config(matrices, layers))
+    if form == "kohya":
+        header |= describe_network(ranks, alphas)
     tensors = {}
     for layer, values in matrices.items():
         tensors |= name_tensors(layers[layer].spell(form), form, values)

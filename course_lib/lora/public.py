@@ -1,5 +1,7 @@
 """What of a LoRA's file and its pictures may become public: weights, numbers, known words; no path, no place."""
 
+import base64
+import io
 import json
 import struct
 from pathlib import Path
@@ -12,7 +14,10 @@ from course_lib.pictures.opening import open_picture
 # What of a header is published: our own keys and those of other trainers that a reader needs. Others hold a learner's
 # folders, names, or whole data sets (kohya's ss_dataset_dirs, ss_tag_frequency).
 WORDS = ("format", "rank", "alpha", "trigger_word", "ss_network_dim", "ss_network_alpha", "ss_network_module",
-         "ss_base_model_version", "modelspec.architecture")
+         "ss_base_model_version", "modelspec.sai_model_spec", "modelspec.architecture", "modelspec.implementation",
+         "modelspec.title", "modelspec.trigger_phrase")
+THUMBNAIL = "modelspec.thumbnail"
+THUMBNAIL_SIDE = 256  # px
 NAMES = ("base_model",)  # of models: "owner/name", but no path of this machine
 TABLES = {  # JSON in a header: the texts in it that are published; numbers always are
     "settings": ("precision", "lr_scheduler", "min_snr_form", "targets", "trigger_word", "sample_prompts",
@@ -22,13 +27,18 @@ TABLES = {  # JSON in a header: the texts in it that are published; numbers alwa
 QUALITY = 95
 
 
-def write_public(source: Path, target: Path) -> None:
-    """Copy a LoRA's .safetensors with what of its header may become public; the same bytes where all of it may."""
+def write_public(source: Path, target: Path, thumbnail: Image.Image | None = None) -> None:
+    """Copy a LoRA's .safetensors with what of its header may become public; the same bytes where all of it may.
+
+    A thumbnail goes into the header, where other tools look for it.
+    """
     with source.open("rb") as content:
         length, = struct.unpack("<Q", content.read(8))
         written = content.read(length)
         table = json.loads(written)
         kept = choose_public(table.get("__metadata__") or {})
+        if thumbnail is not None:
+            kept[THUMBNAIL] = encode_thumbnail(thumbnail)
         if kept != (table.get("__metadata__") or {}):
             table["__metadata__"] = kept
             written = json.dumps(table, ensure_ascii=False).encode()
@@ -62,6 +72,15 @@ def choose_values(found: object, words: tuple[str, ...]) -> object:
         return None
     return {name: value for name, value in found.items()
             if value is None or isinstance(value, (bool, int, float)) or name.removeprefix("unet.") in words}
+
+
+def encode_thumbnail(picture: Image.Image) -> str:
+    """Return a small copy of a picture, its pixels alone, as a data address."""
+    small = picture.convert("RGB")
+    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE))
+    content = io.BytesIO()
+    Image.frombytes("RGB", small.size, small.tobytes()).save(content, format="JPEG", quality=85)
+    return "data:image/jpeg;base64," + base64.b64encode(content.getvalue()).decode()
 
 
 def is_path(words: str) -> bool:

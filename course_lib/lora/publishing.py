@@ -7,14 +7,15 @@ import os
 import re
 import shutil
 import tempfile
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import safetensors
 
-from course_lib.checks import check_secret, is_loopback
-from course_lib.files import refuse_pointer, sha256
+from course_lib.checks import check_choice, check_secret, is_loopback
+from course_lib.files import is_inside, refuse_pointer, sha256
 from course_lib.hub import client, repository
 from course_lib.hub.client import connect
 from course_lib.hub.failures import find_endpoint, find_status, unfold
@@ -22,8 +23,11 @@ from course_lib.hub.proxy import explain_proxy
 from course_lib.lora.headers import BASES, find_lora, read_header_alpha
 from course_lib.lora.public import redraw, write_public
 from course_lib.messages import LANGUAGES, TEXTS, LessonError, error, text
+from course_lib.pictures.opening import open_picture
 
 TOKEN = "MODELSCOPE_API_TOKEN"
+PLACES = {"model": "models", "studio": "studios"}  # kind -> where its page is
+STUDIO = {".py", ".txt", ".json", ".md", ".safetensors", ".model"}  # endings of a demo's files
 PICTURES = {".png", ".jpg", ".jpeg", ".webp"}
 AGREEMENT = "MODEL_LICENSE"
 DOWN = re.compile(r"lora_A(\.default)?\.weight|lora_down\.weight|lora\.down\.weight")  # its rows are the rank
@@ -40,34 +44,67 @@ class LoraFacts:
 
 
 def publish(folder: str | Path, repo: str, *, alpha: float | None = None, trigger: str | None = None,
-            base: str = "kolors") -> str:
+            base: str = "kolors", kind: str = "model", dry_run: bool = False, more: Mapping[str, str] | None = None,
+            pages: Sequence[str] = (), thumbnail: str = "") -> str:
     """Publish a folder's one LoRA with its pictures and a new model card as owner/name; return its page's address.
 
-    `alpha` and `trigger` are read from the file if not given; `base` is "kolors", "tiny" or a repository. LessonError.
+    `alpha` and `trigger` are read from the file if not given; `base` is "kolors", "tiny" or a repository. `more` are
+    further sections of the card ("zh" and "en"), `pages` names of HTML files that go along, `thumbnail` that of the
+    picture that goes into the LoRA's header. A `kind` of "studio" takes
+    a folder that `demo` wrote as it is. `dry_run` shows all that would go up and sends nothing. LessonError.
     """
-    from modelscope_hub.errors import HubError
-
     folder = Path(folder).expanduser()
     if not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", str(repo), re.ASCII):
         raise error("publish_name", repo=repo)
-    lora = find_lora(folder)
-    card = write_card(repo.split("/")[1], read_facts(lora, alpha=alpha, trigger=trigger, base=base))
-    token, endpoint = check_secret(TOKEN, os.environ.get(TOKEN, "")), find_endpoint()
+    check_choice("kind", kind, tuple(PLACES))
+    card = ""
+    if kind == "model":
+        lora = find_lora(folder)
+        card = write_card(repo.split("/")[1], read_facts(lora, alpha=alpha, trigger=trigger, base=base), more or {})
+    endpoint = find_endpoint()
+    address = f"{endpoint}/{PLACES[kind]}/{repo}"
+    token = "" if dry_run else read_token(endpoint)
+    with tempfile.TemporaryDirectory() as place:
+        staging = Path(place)
+        files = (stage_studio(folder, staging) if kind == "studio"
+                 else stage(folder, lora, card, staging, base, pages, thumbnail))
+        if dry_run:
+            show_plan(staging, files, address, card)
+            return address
+        print(text("publish_plan", address=address, files=text("list_comma").join(files)))
+        send(staging, files, repo, kind, token)
+    print(text("publish_done", address=address))
+    return address
+
+
+def read_token(endpoint: str) -> str:
+    """Return the token from the environment; LessonError for none, or where it would travel in the open."""
+    token = check_secret(TOKEN, os.environ.get(TOKEN, ""))
     if not token:
         raise error("token_missing")
     if not endpoint.startswith("https://") and not is_loopback(endpoint):
         raise error("token_open", endpoint=endpoint)
-    address = f"{endpoint}/models/{repo}"
-    with tempfile.TemporaryDirectory() as staging:
-        files = stage(folder, lora, card, Path(staging), base)
-        print(text("publish_plan", address=address, files=text("list_comma").join(files)))
-        try:
-            upload(Path(staging), repo, token)
-            check_published(Path(staging), files, repo, token)
-        except (HubError, OSError, ValueError) as cause:
-            raise explain_refusal(cause, repo) from None  # a server's words, and a request's, may hold the token
-    print(text("publish_done", address=address))
-    return address
+    return token
+
+
+def show_plan(staging: Path, files: Sequence[str], address: str, card: str) -> None:
+    """Print what a publication would send: address, each file with its size, the whole card."""
+    print(text("publish_dry", address=address))
+    for name in files:
+        print(text("publish_dry_file", name=name, size=(staging / name).stat().st_size / 1000))
+    if card:
+        print(text("publish_dry_card", card=card))
+
+
+def send(staging: Path, files: Sequence[str], repo: str, kind: str, token: str) -> None:
+    """Upload a folder and compare what arrived; LessonError, in which the token never stands."""
+    from modelscope_hub.errors import HubError
+
+    try:
+        upload(staging, repo, kind, token)
+        check_published(staging, files, repo, kind, token)
+    except (HubError, OSError, ValueError) as cause:
+        raise explain_refusal(cause, repo) from None  # a server's words, and a request's, may hold the token
 
 
 def read_facts(file: Path, *, alpha: float | None, trigger: str | None, base: str) -> LoraFacts:
@@ -106,14 +143,14 @@ def find_alpha(header: dict[str, str], alphas: set[float]) -> float | None:
     return listed.pop() if len(listed) == 1 else None
 
 
-def write_card(title: str, facts: LoraFacts) -> str:
-    """Write a model card in both languages: base model, rank, alpha, trigger word, and Kolors' licence."""
+def write_card(title: str, facts: LoraFacts, more: Mapping[str, str]) -> str:
+    """Write a model card in both languages: base, rank, alpha, trigger word, further sections, Kolors' licence."""
     kolors = facts.base != BASES["tiny"]
     parts = [TEXTS["lora_card"][language].format(
         title=escape_words(title), base=escape_words(facts.base), rank=facts.rank, alpha=f"{facts.alpha:g}",
         trigger=escape_words(facts.trigger) or TEXTS["none"][language],
         origin=TEXTS["lora_origin_kolors" if kolors else "lora_origin_tiny"][language],
-        licence=TEXTS["kolors_licence"][language]) for language in LANGUAGES]
+        more=more.get(language, ""), licence=TEXTS["kolors_licence"][language]) for language in LANGUAGES]
     # The keys ModelScope reads at the top of a card; "other" because Kolors' agreement has no short name there.
     head = {"license": "other" if kolors else "Apache License 2.0", "tags": ["LoRA", "text-to-image", "Kolors"]}
     if kolors:
@@ -128,13 +165,15 @@ def escape_words(words: str) -> str:
     return re.sub(r"([\\`*_\[\]()#!~])", r"\\\1", html.escape(plain, quote=False))
 
 
-def stage(folder: Path, lora: Path, card: str, staging: Path, base: str) -> list[str]:
-    """Gather what is published, and nothing else of the folder: the LoRA, its pictures, the agreement, the card.
+def stage(folder: Path, lora: Path, card: str, staging: Path, base: str, pages: Sequence[str],
+          thumbnail: str) -> list[str]:
+    """Gather what is published, and nothing else of the folder: the LoRA, its pictures and pages, agreement, card.
 
     No link is followed: LessonError. Pictures are drawn anew and headers cut, so that nothing private goes along.
     """
     pictures = [file for file in sorted(folder.iterdir()) if file.suffix.lower() in PICTURES and not file.is_dir()]
-    for file in (lora, *pictures, folder / AGREEMENT):
+    written = [folder / name for name in pages if is_inside(name) and name.endswith(".html")]
+    for file in (lora, *pictures, *written, folder / AGREEMENT):
         if file.is_symlink():
             raise error("publish_link", file=file.name)
     agreement = next((place / AGREEMENT for place in (folder, repository.cache_folder(repository.KOLORS))
@@ -143,30 +182,51 @@ def stage(folder: Path, lora: Path, card: str, staging: Path, base: str) -> list
         shutil.copyfile(agreement, staging / AGREEMENT)
     elif base != "tiny":
         print(text("publish_no_agreement", folder=folder))
-    write_public(lora, staging / lora.name)
+    for file in written:
+        shutil.copyfile(file, staging / file.name)
     for file in pictures:
         try:
             redraw(file, staging / file.name)
         except LessonError as problem:
             print(text("publish_no_picture", file=file.name, cause=problem.why))
+    small = staging / thumbnail if thumbnail in [file.name for file in pictures] else None
+    write_public(lora, staging / lora.name, open_picture(small) if small and small.is_file() else None)
     (staging / "README.md").write_text(card, encoding="utf-8")
     return sorted(file.name for file in staging.iterdir())
 
 
-def upload(staging: Path, repo: str, token: str) -> None:
+def stage_studio(folder: Path, staging: Path) -> list[str]:
+    """Gather a demo's folder: the kinds of file that STUDIO names; no link is followed, no hidden file goes along."""
+    for name in ("app.py", "requirements.txt", "ms_deploy.json"):
+        if not (folder / name).is_file():
+            raise error("publish_no_demo", folder=folder, file=name)
+    for file in sorted(folder.rglob("*")):
+        name = file.relative_to(folder)
+        if any(part.startswith((".", "__")) for part in name.parts):
+            continue
+        if file.is_symlink():
+            raise error("publish_link", file=name)
+        if file.is_file() and file.suffix in STUDIO:
+            (staging / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, staging / name)
+    return sorted(file.relative_to(staging).as_posix() for file in staging.rglob("*") if file.is_file())
+
+
+def upload(staging: Path, repo: str, kind: str, token: str) -> None:
     """Make the repository unless it is there, and send every file of a folder to it."""
     from modelscope_hub.errors import AlreadyExistsError
 
     api = connect(token)
     with suppress(AlreadyExistsError):  # published before: its files are replaced
-        api.create_repo(repo, "model", visibility="public", license="other")
+        api.create_repo(repo, kind, visibility="public", license="other",
+                        **({"sdk_type": "gradio"} if kind == "studio" else {}))
     with redirect_stdout(io.StringIO()):  # the client prints a report of its own
-        api.upload_folder(repo, "model", staging, commit_message="LoRA", use_cache=False, disable_tqdm=True)
+        api.upload_folder(repo, kind, staging, commit_message="LoRA", use_cache=False, disable_tqdm=True)
 
 
-def check_published(staging: Path, files: list[str], repo: str, token: str) -> None:
+def check_published(staging: Path, files: Sequence[str], repo: str, kind: str, token: str) -> None:
     """Compare what the repository now lists with what was sent: LessonError for a file that is not there or differs."""
-    listed = {file.path: file for file in connect(token).list_repo_files(repo, "model")}
+    listed = {file.path: file for file in connect(token).list_repo_files(repo, kind)}
     for name in files:
         there, size = listed.get(name), (staging / name).stat().st_size
         digest = client.read_hash(there.sha256) if there else None

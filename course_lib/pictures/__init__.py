@@ -7,6 +7,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "emoji": ["GROUNDS", "subjects"],
     "figures": ["plot"],
     "measures": ["clipped", "distance", "saturation", "two_tone"],
+    "nearness": ["find_nearest"],
     "opening": ["open_picture"],
     "picture": ["Picture", "show_sheet"],
     "wording": ["name_of", "read_prompt"],

@@ -37,16 +37,18 @@ ALONE = frozenset({"dpm_adaptive"})  # chooses its steps by the whole batch, so 
 
 @one_at_a_time
 def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequence[SamplerSettings], *,
-             negative_prompt: str = "", latent: Tensor | None = None,
-             callback: Callback | None = None) -> Picture | list[Picture]:
+             negative_prompt: str = "", latent: Tensor | None = None, callback: Callback | None = None,
+             any_subject: bool = False) -> Picture | list[Picture]:
     """Draw the picture of these settings, or the list of pictures of a list of them; LessonError for what is wrong.
 
     Settings that share all but seed and cfg are drawn in one batch. A latent (`encode_picture`) with denoise < 1 makes
     image-to-image of it. callback(Step) is told each step of each batch and cancels by returning True (Cancelled).
+    `any_subject` is for models that draw more than Tiny Kolors' 64 subjects: the prompt is then not compared with them.
     """
     several = isinstance(settings, (list, tuple))
     wanted = list(settings) if several else [settings]
-    unknown = find_unknown_words(prompt)
+    unknown = () if any_subject else find_unknown_words(prompt)
+    check_text("prompt", prompt)
     check_text("negative_prompt", negative_prompt)
     for one in wanted:
         check_settings(one, pipe.scheduler.config.num_train_timesteps)

@@ -16,9 +16,10 @@ from course_lib.texts import (
     machine,
     samplers,
     start,
+    story,
     training,
 )
 
-TABLES = (general, start, machine, hub, drawing, samplers, explorer, dataset, lora, training, comfyui, lessons)
+TABLES = (general, start, machine, hub, drawing, samplers, explorer, dataset, lora, training, comfyui, story, lessons)
 TEXTS = {key: value for table in TABLES for key, value in table.TEXTS.items()}
 ERRORS = {key: value for table in TABLES for key, value in table.ERRORS.items()}

@@ -24,6 +24,9 @@ TEXTS = {
     "download_changed": {"zh": "注意：{name} 在你上次下载之后改过这些文件：{files}",
                          "en": "Note: {name} has changed these files since you last downloaded it: {files}"},
     "publish_plan": {"zh": "发布到 {address}（公开，所有人可见）：{files}", "en": "Publishing to {address} (public, everyone can see it): {files}"},
+    "publish_dry": {"zh": "试运行：下面这些会公开到 {address}，现在什么也没有发出去。", "en": "Dry run: this would become public at {address}; nothing has been sent."},
+    "publish_dry_file": {"zh": "  {name}  {size:,.1f} kB", "en": "  {name}  {size:,.1f} kB"},
+    "publish_dry_card": {"zh": "模型卡 README.md：\n\n{card}", "en": "The model card, README.md:\n\n{card}"},
     "publish_done": {"zh": "已发布并核对：{address}", "en": "Published and checked: {address}"},
     "proxy_of_system": {"zh": "系统设置", "en": "system settings"},
     "publish_no_picture": {"zh": "提示：{file} 没有发布，它不是能打开的图片（{cause}）。", "en": "Note: {file} is not published; it is no picture that can be opened ({cause})."},
@@ -34,12 +37,12 @@ TEXTS = {
         "zh": "# {title}\n\n"
               "这是一个 LoRA：只含训练出的小矩阵，不含基础模型的权重。\n\n"
               "| | |\n|---|---|\n"
-              "| 基础模型 | {base} |\n| rank | {rank} |\n| alpha | {alpha} |\n| 触发词 | {trigger} |\n\n"
+              "| 基础模型 | {base} |\n| rank | {rank} |\n| alpha | {alpha} |\n| 触发词 | {trigger} |\n\n{more}"
               "## 许可\n\n{origin}\n\n{licence}\n",
         "en": "# {title} (English)\n\n"
               "This is a LoRA: it holds the small trained matrices, not the base model's weights.\n\n"
               "| | |\n|---|---|\n"
-              "| base model | {base} |\n| rank | {rank} |\n| alpha | {alpha} |\n| trigger word | {trigger} |\n\n"
+              "| base model | {base} |\n| rank | {rank} |\n| alpha | {alpha} |\n| trigger word | {trigger} |\n\n{more}"
               "## Licence\n\n{origin}\n\n{licence}\n"},
     "lora_origin_kolors": {
         "zh": "它由 Kolors（快手可图，<https://modelscope.cn/models/Kwai-Kolors/Kolors>）的权重训练而来，改动只有这些 LoRA 矩阵；使用它要遵守 Kolors 的许可协议。",
@@ -233,6 +236,10 @@ ERRORS = {
         "zh": ("「{repo}」不能作仓库名。", "仓库名是「所有者/名字」，只含字母、数字、点、横线和下划线。", "写成 publish(folder, \"你的用户名/名字\")。"),
         "en": ("\"{repo}\" cannot be the name of a repository.", "It is owner/name: letters, digits, dots, dashes and underscores.",
                "Write publish(folder, \"your-user-name/name\")."),
+    },
+    "publish_no_demo": {
+        "zh": ("{folder} 不是演示文件夹。", "里面没有 {file}。", "先用 demo(...) 写出来，再发布那个文件夹。"),
+        "en": ("{folder} is no folder of a demo.", "It has no {file}.", "Write it with demo(...) first, and publish that folder."),
     },
     "publish_refused": {
         "zh": ("不能发布到「{repo}」。", "{endpoint} 回答 {status}：令牌无效、已过期或没有写权限，或者「{repo}」不属于你。",

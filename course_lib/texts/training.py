@@ -96,6 +96,8 @@ TEXTS = {
     "train_flag_sample_prompt": {"zh": "训练中反复画的提示词，可以写多次", "en": "a prompt that is drawn during the training; may be given more than once"},
     "train_flag_sample_every": {"zh": "每多少步画一次，0 为只在结束时画（默认 {default}）", "en": "steps between two drawings, 0 for the end only (default {default})"},
     "train_flag_trigger_word": {"zh": "触发词，写进文件里", "en": "the trigger word, written into the file"},
+    "train_flag_report_to": {"zh": "除了 log.jsonl，还把曲线交给这个工具（要另外安装）", "en": "a tool that gets the curves beside log.jsonl; it has to be installed"},
+    "train_log_failed": {"zh": "提示：训练记录 {file} 写不进去（{cause}），训练照常继续。", "en": "Note: the record {file} cannot be written ({cause}); the training goes on."},
     "train_paths_ignored": {"zh": "提示：用的是 --model {model}，三个 --pretrained_... 路径不起作用。",
                             "en": "Note: --model {model} is used; the three --pretrained_... paths do nothing."},
 }
@@ -115,6 +117,14 @@ ERRORS = {
         "zh": ("底模已经是 {found}，不能换成 {wanted}。", "压缩过的权重不能还原。", "重新 load 模型，再训练。"),
         "en": ("The base is {found} already and cannot become {wanted}.", "What was quantised cannot be undone.", "Load the model again, then train."),
     },
+    "train_log_broken": {
+        "zh": ("训练记录读不了：{file}", "{cause}", "训练的输出文件夹里有 log.jsonl，一步一行；检查路径。"),
+        "en": ("The record of a training cannot be read: {file}", "{cause}",
+               "A training's output folder holds log.jsonl, a line for each step; check the path.")},
+    "train_tracker_missing": {
+        "zh": ("没有安装 {name}。", "report_to 要用它画曲线。", "pip install {name}（tensorboard 也可以装 tensorboardX）；或者不写 report_to，曲线照样在 log.jsonl 里。"),
+        "en": ("{name} is not installed.", "report_to wants it to draw the curves.",
+               "pip install {name} (or tensorboardX); or leave report_to out: the curves are in log.jsonl anyway.")},
     "train_no_folder": {
         "zh": ("找不到数据集文件夹 {folder}。", "训练要从这里读图片和 metadata.csv。",
                "检查路径；数据集文件夹里要有 train/metadata.csv 和图片。"),

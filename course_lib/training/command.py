@@ -16,7 +16,7 @@ from course_lib.hub import fetching, repository
 from course_lib.machine.configs import CONFIGS
 from course_lib.machine.stages import OPTIMIZERS
 from course_lib.messages import error, text
-from course_lib.training.config import BASES, PRECISIONS, SCHEDULES, TrainConfig, check_config
+from course_lib.training.config import BASES, PRECISIONS, SCHEDULES, TRACKERS, TrainConfig, check_config
 
 if TYPE_CHECKING:  # loaded late, so that `--help` does not wait for torch
     from diffusers import KolorsPipeline
@@ -60,11 +60,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     add("lora_target_modules", default=",".join(plain.targets))
     add("sample_prompt", action="append", default=[])
     add("trigger_word", default="")
+    add("report_to", choices=TRACKERS, default="")
 
 
 def read_config(options: argparse.Namespace) -> TrainConfig:
     """Return the settings that the flags ask for; LessonError for one out of bounds."""
-    given = {name: getattr(options, name) for name in (*NUMBERS, *CHOICES, *SWITCHES, "trigger_word")}
+    given = {name: getattr(options, name) for name in (*NUMBERS, *CHOICES, *SWITCHES, "trigger_word", "report_to")}
     given["use_gradient_checkpointing"] = given["use_gradient_checkpointing"] or None  # else as the plan says
     if given["precision"] == HALF:
         given["precision"] = "16-mixed"

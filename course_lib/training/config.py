@@ -20,11 +20,12 @@ SCHEDULES = ("constant", "cosine")
 SNR_FORMS = ("epsilon", "v")
 BASES = ("off", *BITS)
 LEAST_PRODIGY = 0.1  # its learning rate multiplies what it finds by itself, so it belongs near 1
+TRACKERS = ("tensorboard", "swanlab", "wandb", "trackio")
 LEAST_RATE = 0.02  # of the learning rate: where a cosine ends; at 0 its last steps would do nothing
 # What may differ between a training and the one that goes on with it: none of it changes the steps that are done.
 FREE_TO_CHANGE = ("max_epochs", "steps_per_epoch", "checkpoint_every", "validation_every", "patience", "sample_prompts",
                   "sample_every", "sample_steps", "sample_cfg", "sample_seed", "dataloader_num_workers", "trigger_word",
-                  "torch_compile")
+                  "torch_compile", "report_to")
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class TrainConfig:
     sample_cfg: float = 5.0  # KolorsPipeline's own
     sample_seed: int = 0  # one seed throughout, so that only the training changes a picture
     trigger_word: str = ""  # written into the file, for whoever uses it later
+    report_to: str = ""  # "": log.jsonl alone; or one of TRACKERS as well, which has to be installed
 
     @property
     def steps(self) -> int:
@@ -144,6 +146,7 @@ def check_config(config: TrainConfig) -> None:
     check_choice("optimizer", config.optimizer, tuple(OPTIMIZERS))
     if config.optimizer == "prodigy" and config.learning_rate < LEAST_PRODIGY:
         raise error("train_prodigy_rate", rate=f"{config.learning_rate:g}")
+    check_choice("report_to", config.report_to, ("", *TRACKERS))
     for name, choices in (("precision", PRECISIONS), ("quantised_base", BASES)):
         if getattr(config, name) is not None:
             check_choice(name, getattr(config, name), choices)

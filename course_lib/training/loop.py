@@ -22,6 +22,7 @@ from course_lib.pictures.picture import Picture
 from course_lib.training.cache import CACHE
 from course_lib.training.config import TrainConfig, check_config, rate_factor, tiny_config
 from course_lib.training.examples import Order, Say, encode_set
+from course_lib.training.log import recording
 from course_lib.training.loss import make_generator, noise_batch, noise_loss
 from course_lib.training.optimizers import effective_rate
 from course_lib.training.place import claim
@@ -86,8 +87,8 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
           say: Say = print) -> Iterator[StepRecord]:
     """Train a LoRA of the UNet on dataset_path/train and yield a StepRecord after each step; it stays in the UNet.
 
-    Writes output_path/name.safetensors, samples/ and checkpoints to go on from with `resume`; nothing if it is None. An
-    output_path that another training has used or is using is left alone, and a numbered one beside it taken.
+    Writes output_path/name.safetensors, log.jsonl, samples/ and checkpoints to go on from with `resume`; nothing if it
+    is None. An output_path that another training has used or is using is left alone, and a numbered one taken.
     Leaving the loop, or a `stop()` that returns True, ends it after a step with both written. LessonError: data,
     settings, a loss that explodes, a full disk. `cache` is where latents and texts are kept, None for nowhere.
     """
@@ -110,7 +111,12 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
             held.callback(run.release)
             if resume:
                 run.resume()
-            yield from take_steps(run, stop)
+            written = recording(place if processes.first else None, name, run.counters.step, config, say)
+            recorder = held.enter_context(written)
+            steps = held.enter_context(closing(take_steps(run, stop)))  # leaving this loop has to end that one
+            for record in steps:
+                recorder.write(record)
+                yield record
     except torch.OutOfMemoryError as cause:
         raise error("train_no_memory", cause=first_line(cause)) from cause
 

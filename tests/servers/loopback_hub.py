@@ -45,7 +45,7 @@ class Fault:
 
 @dataclass
 class Hub:
-    """Repositories {("models" | "datasets", "owner/name"): {path: bytes}}, faults, and the requests that came."""
+    """Repositories {("models" | "datasets" | "studios", "owner/name"): {path: bytes}}, faults, requests that came."""
 
     repos: dict = field(default_factory=dict)
     faults: list = field(default_factory=list)
@@ -145,7 +145,7 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self):
         """List a repository, send a file, or say that there is none."""
         path, query = self.read()
-        match = re.fullmatch(r"/api/v1/(models|datasets)/([^/]+/[^/]+)/repo(/files|/tree)?", path)
+        match = re.fullmatch(r"/api/v1/(models|datasets|studios)/([^/]+/[^/]+)/repo(/files|/tree)?", path)
         if not match or (match[1], match[2]) not in self.hub.repos or query.get("Revision") != "master":
             self.refuse(404)
             return
@@ -206,12 +206,15 @@ class Answer(BaseHTTPRequestHandler):
             pass
         elif path == "/api/v1/models":
             self.create(f"{body['Path']}/{body['Name']}", body)
+        elif path == "/openapi/v1/studios":
+            self.hub.repos.setdefault(("studios", f"{body['owner']}/{body['repo_name']}"), {})
+            self.reply({"success": True, "data": body})
         elif path.endswith("/info/lfs/objects/batch"):
             self.reply({"Code": 200, "Data": {"objects": [
                 {"oid": each["oid"], "actions": {"upload": {"href": f"{self.hub.address}/blob/{each['oid']}"}}}
                 for each in body["objects"] if each["oid"] not in self.hub.blobs]}})
-        elif match := re.fullmatch(r"/api/v1/repos/models/([^/]+/[^/]+)/commit/master", path):
-            self.commit(match[1], body)
+        elif match := re.fullmatch(r"/api/v1/repos/(models|studios)/([^/]+/[^/]+)/commit/master", path):
+            self.commit((match[1], match[2]), body)
         else:
             self.refuse(404)
 
@@ -230,7 +233,7 @@ class Answer(BaseHTTPRequestHandler):
             content = base64.b64decode(action["content"]) if action["type"] == "normal" \
                 else self.hub.blobs[action["sha256"]]
             if not self.hub.take("lose", action["path"]):
-                self.hub.repos["models", name][action["path"]] = content
+                self.hub.repos[name][action["path"]] = content
         self.reply({"Code": 200, "Success": True, "Data": {}})
 
     def do_PUT(self):
