@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import httpx
 
 from course_lib.messages import LessonError, error, text
-from course_lib.workflow.explaining import clean, dig, find_cycle, list_errors, name_node
+from course_lib.workflow.explaining import clean, dig, find_cycle, list_errors, list_problems, name_node
 
 SECONDS = 60.0  # for one answer; ComfyUI answers slowly while it loads a model
 MOST_JSON = 8 * 2**20  # bytes
@@ -84,8 +84,9 @@ def explain_refusal(status: int, content: bytes, prompt: Mapping[str, dict]) -> 
         return explain_class(answer, prompt)
     if kind in ("prompt_no_outputs", "no_prompt"):
         return error("comfy_no_output")
-    lines = list_errors(answer.get("node_errors"), prompt)
-    cycle = find_cycle(prompt) if not lines or b'"dependency_cycle"' in content else []  # told as a node's since 0.29
+    told = answer.get("node_errors")
+    lines, kinds = list_errors(told, prompt), {problem.get("type") for _, problem in list_problems(told)}
+    cycle = find_cycle(prompt) if not lines or "dependency_cycle" in kinds else []  # told as a node's since 0.29
     if lines and not cycle:
         return error("comfy_refused", count=len(lines), lines="\n".join(lines[:MOST_ERRORS]))
     if cycle:

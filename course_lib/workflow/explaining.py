@@ -32,13 +32,14 @@ def name_node(node: object, prompt: Mapping[str, dict]) -> str:
 
 def list_errors(found: object, prompt: Mapping[str, dict]) -> list[str]:
     """Say what ComfyUI found wrong in its node_errors, a line for each: node, input, what was expected."""
-    lines = []
-    for node, about in found.items() if isinstance(found, dict) else ():
-        problems = about.get("errors") if isinstance(about, dict) else None
-        for problem in problems if isinstance(problems, list) else ():
-            if isinstance(problem, dict):
-                lines.append(text("comfy_problem", node=name_node(node, prompt), problem=describe(problem)))
-    return lines
+    return [text("comfy_problem", node=name_node(node, prompt), problem=describe(problem))
+            for node, problem in list_problems(found)]
+
+
+def list_problems(found: object) -> list[tuple[str, dict]]:
+    """List each node's entries of ComfyUI's node_errors; what has another form is passed over."""
+    return [(node, problem) for node, about in (found.items() if isinstance(found, dict) else ())
+            if isinstance(problems := dig(about, "errors"), list) for problem in problems if isinstance(problem, dict)]
 
 
 def describe(problem: dict) -> str:
