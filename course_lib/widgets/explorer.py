@@ -25,6 +25,7 @@ from course_lib.sampling.settings import SamplerSettings, check_settings, next_s
 from course_lib.sampling.step import Cancelled, Step
 from course_lib.sampling.sweeps import PARAMETERS
 from course_lib.sampling.trials import Trial, draw_trial, list_changes, list_loras
+from course_lib.widgets.closing import close_whole
 from course_lib.widgets.controls import Controls
 from course_lib.widgets.panels import (
     CodePanel,
@@ -118,12 +119,9 @@ class Explorer(widgets.VBox):
         """Take the explorer away, its thread and every control in it."""
         if hasattr(self, "worker"):
             self.worker.close()
-        waiting = list(self.children)
-        while waiting:
-            child = waiting.pop()
-            waiting += getattr(child, "children", ())
-            child.close()
-        super().close()
+        if hasattr(self, "steps"):
+            close_whole(self._link, *self.steps.links)
+        close_whole(self)
 
     def refresh(self) -> None:
         """Draw what the controls show; an older picture that is still being drawn is given up."""
@@ -180,7 +178,7 @@ class Explorer(widgets.VBox):
         self.panel_buttons.add_class("kolors-panels")
         self.panel_stack = widgets.Stack([panel.box for panel in panels.values()], selected_index=0)
         self.panel_stack.add_class("kolors-panel")
-        widgets.jslink((self.panel_buttons, "index"), (self.panel_stack, "selected_index"))
+        self._link = widgets.jslink((self.panel_buttons, "index"), (self.panel_stack, "selected_index"))
         self.panel_buttons.observe(lambda change: self._open(change.new), "value")
 
     def _open(self, name: str) -> None:

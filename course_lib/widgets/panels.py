@@ -22,6 +22,7 @@ from course_lib.sampling.sweeps import (
     xy_grid,
 )
 from course_lib.sampling.trials import Trial, list_changes, write_code
+from course_lib.widgets.closing import close_whole
 from course_lib.widgets.style import say, say_problem
 
 KEPT = 12  # pictures in the history
@@ -202,8 +203,8 @@ class StepsPanel:
                                          style={"description_width": "initial"}).add_class("kolors-scrub")
         empty = widgets.VBox([widgets.HTML(say(text("steps_empty"), "quiet"))])
         self.frames = widgets.Stack([empty], selected_index=0)
-        widgets.jslink((self._play, "value"), (self._slider, "value"))
-        widgets.jslink((self._slider, "value"), (self.frames, "selected_index"))
+        self.links = (widgets.jslink((self._play, "value"), (self._slider, "value")),
+                      widgets.jslink((self._slider, "value"), (self.frames, "selected_index")))
         self.box = widgets.VBox([row(self._play, self._slider), self.frames])
 
     def show(self, frames: Sequence[Image.Image], captions: Sequence[str]) -> None:
@@ -216,9 +217,7 @@ class StepsPanel:
             self.frames.children, self.frames.selected_index = boxes, last
         self._play.max = self._slider.max = last
         self._play.value = self._slider.value = last
-        for frame in old:
-            for part in (*frame.children, frame):
-                part.close()
+        close_whole(*old)
 
 
 class HistoryPanel:
@@ -238,10 +237,10 @@ class HistoryPanel:
         before = self.made[0][0] if self.made else None
         self.made = [made, *self.made][:KEPT]
         cards = self._strip.children if self._number else ()
+        hint = () if self._number else self._strip.children
         self._number += 1
         self._strip.children = [self._card(made, before), *cards][:KEPT]
-        for old in cards[KEPT - 1:]:
-            old.close()
+        close_whole(*hint, *cards[KEPT - 1:])
 
     def _card(self, made: Made, before: Trial | None) -> widgets.VBox:
         trial, picture = made
