@@ -173,6 +173,30 @@ def test_a_quantised_base_trains_within_its_limit():
     assert {"unet", "lora", "optimizer", "activations", "unpacked", "base"} == set(stage_of(one, "train").vram)
 
 
+WORK, KEPT = {"activations", "base"}, {"unet", "vae"}
+
+
+@pytest.mark.parametrize("task, memory, unet, expected", [
+    ("draw", 22, "whole", ({"text_encoder", *KEPT, *WORK}, {"text_encoder", *KEPT, *WORK},
+                           {"text_encoder", *KEPT, *WORK})),  # all of them stay
+    ("draw", 14.6, "whole", ({"text_encoder", "vae", *WORK}, {*KEPT, *WORK}, {*KEPT, *WORK})),
+    ("draw", 5.9, "whole", ({"text_encoder", "vae", *WORK}, {*KEPT, *WORK}, {"vae", *WORK})),
+    ("draw", 5.9, "stream", ({"text_encoder", "vae", *WORK}, {*KEPT, *WORK}, {"vae", *WORK})),
+    ("draw", 5.9, "fp8", ({"text_encoder", "vae", *WORK}, {"unpacked", *KEPT, *WORK}, {"vae", *WORK})),
+    ("lora", 7.4, "whole", ({"text_encoder", "vae", *WORK}, {"vae", *WORK}, {"unet", "lora", "optimizer", *WORK})),
+    ("lora", 7.4, "nf4", ({"text_encoder", "vae", *WORK}, {"vae", *WORK},
+                          {"unet", "lora", "optimizer", "unpacked", *WORK})),
+])
+def test_every_part_that_is_there_is_counted(task, memory, unet, expected):
+    one = planning.plan(task, found=example(26, "GPU", memory), unet=unet)
+    assert tuple(set(stage.vram) for stage in one.stages) == expected
+    assert all(min(stage.vram.values()) > 0 for stage in one.stages)
+    waits = {"text_encoder", "unet"} <= expected[0]
+    assert [set(stage.ram) - {"process"} for stage in one.stages] == [
+        set() if waits else {"unet"}, {"unet"} if unet == "stream" or task == "lora" else set(),
+        {"vae"} if task == "lora" else set() if "unet" in expected[2] else {"unet"}]
+
+
 def test_each_optimizer_is_a_line_of_the_count():
     lines = {name: stage_of(planning.plan("lora", found=EXAMPLES["8 GB"], optimizer=name), "train").vram["optimizer"]
              for name in OPTIMIZERS}
