@@ -75,7 +75,7 @@ def list_readings(prints: dict, found: Machine, task: str, cached: bool) -> list
     readings = [("turns", "whole", 16)]
     if task == "draw":  # a training reads its captions once, before it starts, so the encoder need not stay
         readings = [("resident", "whole", 16), *readings]
-    if found.ram_free < weigh(prints, "text_encoder") and hardware.find_version("bitsandbytes") is not None:
+    if found.ram_free < weigh(prints, "text_encoder") and found.quantises:
         readings += [("turns", "quantised", 8), ("turns", "quantised", 4)]  # streaming would read the disk every time
     return [*readings, ("turns", "stream", 16)]
 
