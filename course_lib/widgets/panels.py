@@ -35,7 +35,7 @@ Made = tuple[Trial, Picture]
 Run = Callable[[Callable, Callable, widgets.HTML], None]
 
 
-def button(key: str, on_click: Callable[[], None], icon: str = "", **values: object) -> widgets.Button:
+def button(key: str, on_click: Callable[[], object], icon: str = "", **values: object) -> widgets.Button:
     """Return a button with a text of messages.py that calls a function without arguments."""
     made = widgets.Button(description=text(key, **values), icon=icon).add_class(f"kolors-{key.replace('_', '-')}")
     made.on_click(lambda _: on_click())
