@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from course_lib.messages import text
 
@@ -15,7 +16,7 @@ def clean(said: object, most: int = MOST_SHOWN) -> str:
     return line if len(line) <= most else line[:most] + "…"
 
 
-def dig(found: object, *keys: str) -> object:
+def dig(found: Any, *keys: str) -> Any:
     """Return what lies behind keys in dicts in each other, None where one is missing."""
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None

@@ -43,7 +43,7 @@ class CourseUnet(comfy.model_base.BaseModel):
         return {"c_crossattn": comfy.conds.CONDCrossAttn(told["cross_attn"]),
                 "y": comfy.conds.CONDRegular(told["pooled_output"])}
 
-    def _apply_model(self, x: Tensor, t: Tensor, c_concat: Tensor | None = None, c_crossattn: Tensor | None = None,
+    def _apply_model(self, x: Tensor, t: Tensor, c_concat: Tensor | None, c_crossattn: Tensor,
                      control: object = None, transformer_options: dict | None = None, **told: Tensor) -> Tensor:
         """Return denoised for noisy latents x at sigmas t; the name is the one that BaseModel.apply_model calls."""
         unet, dtype = self.diffusion_model, self.diffusion_model.dtype

@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import comfy.latent_formats
 import comfy.model_management
@@ -56,6 +57,7 @@ class ComfyHost(Host):
 
         def tell(step: Step) -> None:
             comfy.model_management.throw_exception_if_processing_interrupted()
+            image: tuple | None
             if is_tiny(pipe):
                 image = ("JPEG", preview(pipe, step.denoised), latent_preview.MAX_PREVIEW_RESOLUTION)
             else:
@@ -133,7 +135,7 @@ class LoraLoader(nodes.LoraLoader):
         """Return the file's size and time, so that a file that was trained anew is read anew."""
         return stamp(lora_name)
 
-    def load_lora(self, model: object, clip: object, lora_name: str, strength_model: float,
+    def load_lora(self, model: Any, clip: object, lora_name: str, strength_model: float,
                   strength_clip: float) -> tuple[object, object]:
         """Return MODEL with the LoRA, and CLIP; a LoRA of Kolors changes no text encoder."""
         if model.get_attachment(WEARS) is None:
@@ -159,7 +161,8 @@ def settle_in(own: Mapping[str, type]) -> None:
 
     def look(request: dict) -> dict:
         """See before each run whether a pack that came later has taken a name of ours."""
-        used = {node.get("class_type") for node in request.get("prompt", {}).values() if isinstance(node, dict)}
+        used = {node["class_type"] for node in request.get("prompt", {}).values()
+                if isinstance(node, dict) and "class_type" in node}
         tell_clash({name: nodes.NODE_CLASS_MAPPINGS[name] for name in used & own.keys()
                     if nodes.NODE_CLASS_MAPPINGS[name] is not own[name]}, "node_clash_after")
         return request
