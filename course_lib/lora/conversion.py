@@ -91,7 +91,8 @@ def name_tensors(name: str, form: str, values: Matrices) -> dict[str, torch.Tens
     tensors = {name + down: values.down, name + up: values.up}
     if alpha:
         tensors[name + alpha] = torch.tensor(values.alpha, dtype=torch.float32)
-    if magnitude and values.magnitude is not None:  # ComfyUI wants a column, peft a row, for convolutions with their two further axes
+    # ComfyUI wants a column, peft a row, for convolutions with their two further axes
+    if magnitude and values.magnitude is not None:
         shape = [-1] + [1] * (values.down.ndim - 1)
         if form == "diffusers":
             shape = [-1] if values.down.ndim == 2 else [1, -1, 1, 1]

@@ -46,7 +46,8 @@ class Unreadable(LessonError):
 
     def __init__(self, source: Source, code: str, value: int | str = "", limit: int | str = "") -> None:
         if code == "too_many_pixels":
-            told = error("picture_too_large", name=name_of(source), pixels=int(value) // 10**6, most=int(limit) // 10**6)
+            told = error("picture_too_large", name=name_of(source), pixels=int(value) // 10**6,
+                         most=int(limit) // 10**6)
         else:
             told = error("picture_unreadable", name=name_of(source),
                          cause=text(f"set_{code}", value=value, limit=limit))

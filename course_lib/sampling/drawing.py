@@ -36,7 +36,8 @@ ALONE = frozenset({"dpm_adaptive"})  # chooses its steps by the whole batch, so 
 
 
 @one_at_a_time
-def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | list[SamplerSettings] | tuple[SamplerSettings, ...], *,
+def generate(pipe: KolorsPipeline, prompt: str,
+             settings: SamplerSettings | list[SamplerSettings] | tuple[SamplerSettings, ...], *,
              negative_prompt: str = "", latent: Tensor | None = None, callback: Callback | None = None,
              any_subject: bool = False) -> Picture | list[Picture]:
     """Draw the picture of these settings, or the list of pictures of a list of them; LessonError for what is wrong.

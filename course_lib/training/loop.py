@@ -5,7 +5,7 @@ UNet's prediction, its error, a step of AdamW on the LoRA's weights alone.
 """
 
 import time
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path

@@ -4,6 +4,7 @@ Loaded inside ComfyUI only: `comfy` is ComfyUI's package.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import comfy.conds
 import comfy.latent_formats
@@ -78,7 +79,7 @@ def surround(pipe: KolorsPipeline) -> Callable[..., Tensor]:
     The bar and the previews are the course's own: ComfyUI's do not know this VAE.
     """
 
-    def sample(executor: Callable[..., Tensor], noise: Tensor, latent: Tensor, sampler: object, sigmas: Tensor,
+    def sample(executor: Any, noise: Tensor, latent: Tensor, sampler: object, sigmas: Tensor,
                mask: Tensor | None = None, callback: object = None, no_bar: bool = False,
                seed: int | None = None, **newer: object) -> Tensor:
         fitted = fit_empty(pipe, latent)
@@ -89,7 +90,8 @@ def surround(pipe: KolorsPipeline) -> Callable[..., Tensor]:
         watch = here().watch(pipe)
 
         def tell(index: int, denoised: Tensor, x: Tensor, steps: int) -> None:
-            watch(Step(index, steps, float(sigmas[index]), x, denoised))
+            if watch is not None:
+                watch(Step(index, steps, float(sigmas[index]), x, denoised))
 
         with wearing(pipe, executor.class_obj.model_patcher.get_attachment(WEARS)):
             return executor(noise, fitted, sampler, sigmas, mask, tell, no_bar, seed, **newer)

@@ -24,6 +24,7 @@ from course_lib.messages import text
 from course_lib.model.latents import preview
 from course_lib.model.loading import load
 from course_lib.sampling.step import Callback, Step
+from course_lib.workflow.node_types import NodeClass
 from course_lib.workflow.nodes.host import NAMES, Host, settle
 from course_lib.workflow.nodes.kolors import stamp
 from course_lib.workflow.nodes.wires import CourseClip, CourseVae, WornLora, is_tiny
@@ -153,7 +154,7 @@ BUILT_IN = {"VAELoader": VaeLoader, "CheckpointLoaderSimple": CheckpointLoader, 
 HOST = ComfyHost()
 
 
-def settle_in(own: Mapping[str, type]) -> None:
+def settle_in(own: Mapping[str, NodeClass]) -> None:
     """Take ComfyUI as surroundings, put the three loaders in place, and tell of other packs with the same names."""
     settle(HOST)
     nodes.NODE_CLASS_MAPPINGS.update(BUILT_IN)

@@ -202,4 +202,5 @@ def to_png(picture: Image.Image) -> bytes:
     return content.getvalue()
 
 
-BACKENDS: dict[str, Callable[..., Backend]] = {"rule": RuleBackend, "csv": CsvBackend, "transformers": TransformersBackend, "openai": OpenAIBackend}
+BACKENDS: dict[str, Callable[..., Backend]] = {
+    "rule": RuleBackend, "csv": CsvBackend, "transformers": TransformersBackend, "openai": OpenAIBackend}
