@@ -24,11 +24,13 @@ BROWSER = $(shell command -v chromium || command -v chromium-browser || command 
 test: tools  ## 运行测试 / run the tests
 	@echo "约 15 分钟（两个核）；浏览器 / about 15 minutes on two cores; browser: $(or $(BROWSER),没有，跳过网页的测试 / none, so pages are not tested)"
 	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m mypy
 	$(PYTEST) --ignore=notebooks/en
 	@echo "全部通过 / everything works"
 
 test-all: tools  ## 连英文版的课也全部执行 / execute the English lessons too
 	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m mypy
 	$(PYTEST)
 
 lessons: tools  ## 由 notebooks/src 生成两种语言的课 / build both editions of the lessons from notebooks/src

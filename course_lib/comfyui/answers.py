@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 
@@ -52,7 +53,7 @@ def read_bounded(answer: httpx.Response, most: int, until: float) -> bytes:
     return bytes(content)
 
 
-def ask_json(address: str, path: str, **options: object) -> dict:
+def ask_json(address: str, path: str, **options: Any) -> dict:
     """Return the JSON object that is the answer to a request; LessonError for another status or other content."""
     status, content = ask(address, path, **options)
     if status != 200:

@@ -131,7 +131,9 @@ def refuse(task: str, model: str, smallest: Plan, found: Machine) -> LessonError
 
 def explain_gpu(found: Machine) -> tuple[str, str]:
     """Say why a machine's GPU cannot be used, in the driver's words where it has some, and what to do about it."""
-    gpu, trouble = found.gpu, found.gpu.trouble or "too_old"
+    gpu = found.gpu
+    assert gpu is not None  # there is one, or nobody asks
+    trouble = gpu.trouble or "too_old"
     about = {"gpu": gpu.name, "said": gpu.said, "torch": found.versions.get("torch"),
              "capability": gpu.architecture or "{}.{}".format(*gpu.capability)}
     return text(f"gpu_why_{trouble}", **about), text(f"gpu_next_{trouble}", other=text(f"plan_next_{found.host}"))
