@@ -86,7 +86,7 @@ def explain_refusal(status: int, content: bytes, prompt: Mapping[str, dict]) -> 
     if kind in ("prompt_no_outputs", "no_prompt"):
         return error("comfy_no_output")
     told = answer.get("node_errors")
-    lines, kinds = list_errors(told, prompt), {problem.get("type") for _, problem in list_problems(told)}
+    lines, kinds = list_errors(told, prompt), [problem.get("type") for _, problem in list_problems(told)]
     cycle = find_cycle(prompt) if not lines or "dependency_cycle" in kinds else []  # told as a node's since 0.29
     if lines and not cycle:
         return error("comfy_refused", count=len(lines), lines="\n".join(lines[:MOST_ERRORS]))
