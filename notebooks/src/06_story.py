@@ -177,12 +177,12 @@ show_sheet([each.picture for each in kept], columns=8)
 # %% [markdown] lang="zh"
 # ## 6. 补救一个场景
 #
-# 有一张总是不满意？不必从头再画：**图生图**从这张图开始，`denoise` 0.6 只改六成，构图还在，细节重来（第 3 课）。补出来的也是候选，旧的不会被盖掉。
+# 有一张总是不满意？不必从头再画：**图生图**从这张图开始，`denoise` 0.6 只改六成，构图还在，细节重来（第 3 课）。补出来的也是候选，旧的不会被盖掉；补的不一定更好，这里还是由得分来挑，你可以另选。
 # 这里补的是建议里离真图最远的那一张；你自己另选过的场景不动。想补别的，就把 `worst` 换成你的，例如 `kept[3]`。
 # %% [markdown] lang="en"
 # ## 6. Repair one scene
 #
-# One picture will not come right? Do not begin anew: **image-to-image** starts from it, and a `denoise` of 0.6 changes six tenths; the composition stays, the details are drawn again (lesson 3). What comes of it are candidates too, and the old one is still there.
+# One picture will not come right? Do not begin anew: **image-to-image** starts from it, and a `denoise` of 0.6 changes six tenths; the composition stays, the details are drawn again (lesson 3). What comes of it are candidates too, and the old one is still there; a repair is not always better, and here the scores decide, until you choose another.
 # Repaired here is the suggested picture that is farthest from a true one; a scene where you chose another stays yours. To repair another, set `worst` to it, to `kept[3]` for instance.
 # %% tags=["nbval-ignore-output"]
 worst = max(suggested, key=lambda each: find_nearest(each.image, story.scenes[each.scene - 1].subject, style).error)
@@ -195,10 +195,12 @@ show_sheet([worst.picture, *(each.picture for each in repaired)], columns=4)
 # ## 7. 打分，和分数看不见的东西
 #
 # **画风、东西、背景**是裁判看到的比例；**距离**是和最近的真图差多少，不靠裁判；**统一**是八张的画风有多一致；**变化**是八个场景差多少。
+# 距离一个像素一个像素地比：线条粗一点、偏一点，就和没画差不多，所以这里离 1 不远，可是人一眼认得出。拿它比两组图可以，单看不行。
 # %% [markdown] lang="en"
 # ## 7. Scores, and what they do not see
 #
 # **style, subject, ground** are shares that the judge sees; **distance** is how far the pictures are from the nearest true ones, without the judge; **consistency** is how alike the eight styles are; **variety** is how different the eight scenes are.
+# The distance compares pixel by pixel: a line that is too thick or a little off costs as much as none, so here it is not far from 1, and yet anybody sees what is drawn. It can compare two sets of pictures; alone it says little.
 # %% tags=["nbval-ignore-output"]
 score = score_story(pipe, [each.image for each in kept], story, style)
 print(score)
