@@ -15,6 +15,7 @@ from course_lib.story import STORIES, choose, draw_candidates
 story = STORIES["birthday"]
 fast = SamplerSettings(steps=2, cfg=3.0)
 candidates = draw_candidates(load("tiny"), story, "flat", "work", seeds=range(4), settings=fast)"""
+PYTHON = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}  # else JupyterLab asks which kernel to take
 SCENE = ".kolors-explorer .kolors-row >> nth={}"
 
 
@@ -22,7 +23,7 @@ SCENE = ".kolors-explorer .kolors-row >> nth={}"
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("lab")
     cells = [nbformat.v4.new_code_cell(source) for source in (DRAW, 'choose("work", story, candidates)')]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "story.ipynb")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=PYTHON), folder / "story.ipynb")
     return folder
 
 
