@@ -53,7 +53,7 @@ class JudgeNet(nn.Module):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge sees in one picture, names of `emoji`, each with its confidence from 0 to 1; subject None: none."""
+    """What the judge sees in one picture: names of `emoji`, each with its confidence; subject None: none of them."""
 
     subject: str | None
     style: str

@@ -1,4 +1,4 @@
-"""Stage 3, its last part: what the UNet draws, early and late in its training, each with its distance, for the judge."""
+"""Stage 3, its last part: what the UNet draws, early and late in its training, and how far from true: for the judge."""
 
 import random
 from dataclasses import replace

@@ -44,7 +44,7 @@ def held_back(scene: emoji.Scene) -> bool:
 
 
 def draw_scenes(rng: random.Random, count: int, held: bool = False) -> list[emoji.Scene]:
-    """Draw random scenes of all styles, sizes, places and flips, only from the held-back ones or only from the others."""
+    """Draw random scenes of all styles, sizes, places and flips, either only held-back ones or none of them."""
     scenes = []
     while len(scenes) < count:
         size = rng.randrange(SMALLEST, LARGEST + 1, 4)
@@ -100,7 +100,7 @@ def blur(pictures: torch.Tensor, rng: random.Random) -> torch.Tensor:
 
 
 def spoil(pictures: torch.Tensor, rng: random.Random) -> torch.Tensor:
-    """Make of each picture [batch, 3, side, side] one that shows none of the subjects; its neighbour helps where two mix."""
+    """Make of each picture [batch, 3, side, side] one that shows no subject; its neighbour helps where two mix."""
     ways = (smear, warp, shuffle_tiles, mix_halves, mix_over)
     return torch.stack([rng.choice(ways)(one, other, rng) for one, other in zip(pictures, pictures.roll(1, dims=0))])
 

@@ -18,17 +18,19 @@ from diffusers.pipelines.kolors import ChatGLMModel, ChatGLMTokenizer
 
 from course_lib.pictures import emoji, wording
 from data.recipe.common import lighter_numbers, load_checkpoint, log, long_run, save_checkpoint
+from data.recipe.muon import Muon, is_matrix
 from data.recipe.sprites import compose_tensors
 from data.recipe.text import HIDDEN, read_captions
 
-STEPS = 60_000
-BATCH = {"cpu": 8, "cuda": 256}  # a CPU learns more from many small steps in the same time
-LEARNING_RATE = 1e-3
-EMA_DECAY = 0.9995
+STEPS = 6_000
+BATCH = {"cpu": 64, "cuda": 256}
+LEARNING_RATE = 1e-3  # of Adam, for what is no matrix
+MUON_RATE = 0.01
+EMA_DECAY = 0.998
 MOST_SNR = 5.0  # gamma of Hang et al. 2023 (arXiv 2303.09556)
 MOST_WEIGHT = 100.0  # of a picture in the loss: in the noisiest steps an error of the noise weighs no more than this
-NOISIEST, SELDOM = 0.24, 0.15  # the noisiest share of the steps gets this share of the pictures
-EMPTY_CAPTIONS = 0.1  # of all captions, so that the model also learns the unconditional noise that guidance needs
+DECIDING, OFTEN = (0.27, 0.82), 0.76  # between these parts of the schedule shapes are decided: this share of pictures
+EMPTY_CAPTIONS = 0.06  # of all captions, so that the model also learns the unconditional noise that guidance needs
 GROUNDS_EACH = 2  # of the ten, for each subject in each style
 WORDINGS = 6  # captions of a subject, style and ground
 
@@ -141,11 +143,13 @@ def expect_pictures(noisy: torch.Tensor, latents: torch.Tensor, kept: torch.Tens
 
 
 def draw_steps(count: int, steps: int) -> torch.Tensor:
-    """Draw one step of the schedule from each of `count` parts of it; few from the noisiest, shuffled."""
+    """Draw one step of the schedule from each of `count` parts of it, most where shapes are decided, shuffled."""
+    (first, last), few = DECIDING, (1 - OFTEN) / 2
     shares = (torch.arange(count) + torch.rand(count)) / count
-    quiet, rest = 1 - NOISIEST, 1 - SELDOM
-    shares = torch.where(shares < rest, shares * quiet / rest, quiet + (shares - rest) / SELDOM * NOISIEST)
-    return (shares * steps).long().clamp(max=steps - 1)[torch.randperm(count)]
+    parts = torch.where(shares < few, shares / few * first, torch.where(
+        shares < few + OFTEN, first + (shares - few) / OFTEN * (last - first),
+        last + (shares - few - OFTEN) / few * (1 - last)))
+    return (parts * steps).long().clamp(max=steps - 1)[torch.randperm(count)]
 
 
 def noise_loss(unet: UNet2DConditionModel, latents: torch.Tensor, possible: list[torch.Tensor],
@@ -176,12 +180,16 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
     """Train the UNet, going on from folder/unet.pt where that exists -> the moving average of its weights."""
     unet.to(device)
     average = copy.deepcopy(unet).requires_grad_(False)
-    optimizer = torch.optim.AdamW(unet.parameters(), lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.99), fused=True)
+    matrices = {name: weight for name, weight in unet.named_parameters() if is_matrix(name, weight)}
+    muon = Muon(matrices.values())
+    optimizer = torch.optim.AdamW([weight for name, weight in unet.named_parameters() if name not in matrices],
+                                  lr=LEARNING_RATE, weight_decay=0.01, betas=(0.9, 0.99), fused=True)
     first = 0
     if saved := load_checkpoint(folder / "unet.pt", device):
         unet.load_state_dict(saved["model"])
         average.load_state_dict(saved["average"])
         optimizer.load_state_dict(saved["optimizer"])
+        muon.means = saved["muon"]
         first = saved["step"]
     if first >= steps:
         return average.eval()
@@ -205,10 +213,11 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
         with lighter_numbers(device):
             loss = noise_loss(unet, all_latents[chosen], possible, (states[texts].float(), pooled[texts], masks[texts]),
                               draw_steps(batch, len(alphas)).to(device), alphas)
-        optimizer.zero_grad()
+        unet.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(unet.parameters(), 1.0)
         optimizer.step()
+        muon.step(MUON_RATE * long_run(step, steps))
         decay = min(EMA_DECAY, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(unet.parameters()), 1 - decay)
@@ -219,5 +228,5 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
             total = 0.0
         if (step + 1) % 500 == 0 or step + 1 == steps:
             save_checkpoint(folder / "unet.pt", model=unet.state_dict(), average=average.state_dict(),
-                            optimizer=optimizer.state_dict(), step=step + 1)
+                            optimizer=optimizer.state_dict(), muon=muon.means, step=step + 1)
     return average.eval()

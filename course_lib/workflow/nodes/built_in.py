@@ -248,7 +248,8 @@ class LoadImage:
             picture = turn_upright(decode(path, MOST_DRAWN)).convert("RGBA")
         except Unreadable as cause:
             if cause.code == "too_many_pixels":
-                raise error("node_picture_large", name=image, pixels=cause.value // 10**6, tiny=emoji.PICTURE_SIZE) from cause
+                raise error("node_picture_large", name=image, pixels=cause.value // 10**6,
+                            tiny=emoji.PICTURE_SIZE) from cause
             raise error("node_picture_broken", name=image, cause=cause.words) from cause
         values = torch.from_numpy(np.asarray(picture).astype(np.float32) / 255)
         return values[None, ..., :3], 1 - values[None, ..., 3]
