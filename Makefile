@@ -24,11 +24,13 @@ BROWSER = $(shell command -v chromium || command -v chromium-browser || command 
 test: tools  ## 运行测试 / run the tests
 	@echo "约 15 分钟（两个核）；浏览器 / about 15 minutes on two cores; browser: $(or $(BROWSER),没有，跳过网页的测试 / none, so pages are not tested)"
 	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m mypy
 	$(PYTEST) --ignore=notebooks/en
 	@echo "全部通过 / everything works"
 
 test-all: tools  ## 连英文版的课也全部执行 / execute the English lessons too
 	$(VENV_PYTHON) -m ruff check
+	$(VENV_PYTHON) -m mypy
 	$(PYTEST)
 
 lessons: tools  ## 由 notebooks/src 生成两种语言的课 / build both editions of the lessons from notebooks/src
@@ -41,6 +43,14 @@ bench: install  ## 测量画图和训练的时间 / measure how long pictures an
 	$(VENV_PYTHON) tests/bench/bench_train.py
 	$(VENV_PYTHON) tests/bench/bench_dataset.py
 
-.PHONY: tools
+# One set of versions for Python 3.10 to 3.13 on Linux, macOS and Windows. torch stays where it was tested.
+LOCK = pip compile --quiet --universal --python-version 3.10 --no-annotate --custom-compile-command "make lock" \
+    - requirements.txt tests/requirements.txt
+
+lock:  ## 更新锁定的版本（要有 uv） / renew the pinned versions (needs uv)
+	echo torch==2.13.0 | uv $(LOCK) --upgrade --output-file tests/constraints.txt
+	echo torch==2.13.0 | uv $(LOCK) --constraints tests/constraints.txt --generate-hashes --output-file tests/lock.txt
+
+.PHONY: tools lock
 tools: install
 	@$(VENV_PYTHON) -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt -c .venv/constraints.txt

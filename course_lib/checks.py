@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from course_lib.messages import error, text
 
 
-def check_range(name: str, value: float, low: float, high: int, kind: type = Real) -> None:
+def check_range(name: str, value: float, low: float, high: float, kind: type = Real) -> None:
     """Answer a setting that is no number of its kind (Real, Integral), or outside its bounds, with a LessonError."""
     if isinstance(value, bool) or not isinstance(value, kind):
         raise error("setting_no_number" if kind is Real else "setting_no_whole_number", name=name, value=repr(value),

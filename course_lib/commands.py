@@ -1,7 +1,9 @@
 """The course on the command line: `python -m course_lib draw PROMPT --out x.png` and `python -m course_lib doctor`."""
 
 import argparse
+import re
 import sys
+from collections.abc import Collection
 from pathlib import Path
 
 from course_lib.comfyui import command as comfyui_command
@@ -12,6 +14,10 @@ from course_lib.machine.doctor import describe_machine
 from course_lib.messages import LANGUAGES, LessonError, error, set_language, text
 from course_lib.training import command as train_command
 
+VALUE = r'"[^"]*"|[\w/-]+(?:\.[\w/-]+)*'  # a word or number, without the full stop that ends a sentence
+ARGUMENT = re.compile(rf"\b(\w+)=({VALUE})", re.ASCII)
+COMFYUI = re.compile(rf'\bcomfyui\.(install|link|start|stop)\(((?:{VALUE}|\bport=\d+)?)\)', re.ASCII)
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; return 0, or 1 after a LessonError was shown."""
@@ -21,9 +27,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except LessonError as problem:
-        print(problem, file=sys.stderr)
+        print(to_shell(str(problem), vars(options)), file=sys.stderr)
         return 1
     return 0
+
+
+def to_shell(words: str, options: Collection[str]) -> str:
+    """Write what a notebook would type as the command line takes it: those of its arguments that are flags here."""
+    words = COMFYUI.sub(lambda found: f"python -m course_lib comfyui {found[1]} {found[2]}".rstrip(), words)
+    return ARGUMENT.sub(lambda found: write_flag(*found.groups()) if found[1] in options else found[0], words)
+
+
+def write_flag(name: str, value: str) -> str:
+    """Write one argument as a flag; a flag that is only on or off takes no value."""
+    return f"--{name}" if value == "True" else f"--{name} {value}"
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -21,7 +21,7 @@ from pathlib import Path
 from course_lib.messages import LANGUAGES, LessonError, error, language, set_language, text
 
 COURSE = Path(__file__).resolve().parent.parent
-SUPPORTED = ((3, 10), (3, 13))  # from the first, below the second
+SUPPORTED = ((3, 10), (3, 14))  # from the first, below the second
 DISK_NEEDED = 2500  # MB: the environment with the CPU build of torch takes 1700, and pip unpacks beside it
 FIRST_LESSON = {"zh": "notebooks/01_setup.ipynb", "en": "notebooks/en/01_setup.ipynb"}
 KERNEL = "kolors-course"

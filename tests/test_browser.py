@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,12 +35,9 @@ sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here (Debian: apt-get install chromium)")
 
 
-@pytest.fixture(scope="module")
-def lab(tmp_path_factory):
-    """A JupyterLab of its own, with private settings, on notebooks in a folder of its own: its address."""
-    folder = tmp_path_factory.mktemp("lab")
-    for language, lesson in LESSONS.items():
-        shutil.copy(lesson, folder / f"{language}.ipynb")
+@contextmanager
+def running_lab(folder):
+    """A JupyterLab of its own, with private settings, on the notebooks in a folder: the address of one by its name."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -58,9 +56,18 @@ def lab(tmp_path_factory):
         address = f"http://127.0.0.1:{port}"
         try:
             wait_for(lambda: urllib.request.urlopen(f"{address}/api?token={token}").status == 200)
-            yield lambda language: f"{address}/lab/tree/{language}.ipynb?reset&token={token}"
+            yield lambda name: f"{address}/lab/tree/{name}.ipynb?reset&token={token}"
         finally:
             server.terminate()
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    for language, lesson in LESSONS.items():
+        shutil.copy(lesson, folder / f"{language}.ipynb")
+    with running_lab(folder) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
@@ -78,9 +85,7 @@ def page(request, lab, browser):
     page = browser.new_page(viewport={"width": 1200, "height": 1000})
     page.set_default_timeout(SECONDS * 1000)
     page.on("console", lambda message: message.type == "error" and errors.append(message.text))
-    page.goto(lab(request.param))
-    page.wait_for_function(f"""() => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady
-                              && {NOTEBOOK}.model.cells.length > 20""")
+    open_notebook(page, lab(request.param), 20)
     set_language(request.param)
     page.language = request.param
     page.explorer_cell = page.evaluate(f"""() => [...{NOTEBOOK}.model.cells].findIndex(
@@ -94,6 +99,13 @@ def page(request, lab, browser):
     yield page
     assert errors == []
     page.close()
+
+
+def open_notebook(page, address, cells):
+    """Open a notebook of more than so many cells and wait until its kernel can run them."""
+    page.goto(address)
+    page.wait_for_function(f"""cells => window.jupyterapp?.shell.currentWidget?.sessionContext?.isReady
+                              && {NOTEBOOK}.model.cells.length > cells""", arg=cells)
 
 
 def run_cell(page, number):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from course_lib.commands import to_shell
 from course_lib.messages import LANGUAGES
 
 COURSE = Path(__file__).parent.parent
@@ -102,3 +103,22 @@ def test_a_lora_draws_with_its_trigger_word(tmp_path):
     assert (tmp_path / "with.png").read_bytes() != (tmp_path / "without.png").read_bytes()
     done = run("draw", "x", "--lora", str(tmp_path / "none.safetensors"), "--out", str(tmp_path / "y.png"))
     assert done.returncode == 1 and "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("said, wanted", [
+    ("写 learning_rate=1.0。", "写 --learning_rate 1.0。"), ("Write learning_rate=1.0.", "Write --learning_rate 1.0."),
+    ("use_gradient_checkpointing=True; batch_size=1 with x", "--use_gradient_checkpointing; --batch_size 1 with x"),
+    ('optimizer="adamw".', '--optimizer "adamw".'), ("rate=3 and COURSE_LANG=en", "rate=3 and COURSE_LANG=en"),
+    ("先运行 comfyui.start()。", "先运行 python -m course_lib comfyui start。"),
+    ('Run comfyui.install("a path")', 'Run python -m course_lib comfyui install "a path"'),
+    ("comfyui.start(port=9000)", "python -m course_lib comfyui start --port 9000"),
+    ("comfyui.start(seconds=600)", "comfyui.start(seconds=600)")])
+def test_what_a_notebook_would_type_is_told_as_flags(said, wanted):
+    flags = ("learning_rate", "use_gradient_checkpointing", "batch_size", "optimizer", "port")
+    assert to_shell(said, flags) == wanted
+
+
+def test_the_next_step_of_a_command_is_one_for_the_command_line(tmp_path):
+    done = run("--language", "en", "train", "--dataset_path", str(tmp_path), "--output_path", str(tmp_path / "out"),
+               "--lora_rank", "0")
+    assert done.returncode == 1 and "--lora_rank 16" in done.stderr and "=" not in done.stderr

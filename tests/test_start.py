@@ -51,7 +51,7 @@ def offline(monkeypatch):
 
 # ---- the Python version
 
-@pytest.mark.parametrize("version", [(3, 6, 15), (3, 9, 18), (3, 13, 0), (4, 0, 0), (2, 7, 18)])
+@pytest.mark.parametrize("version", [(3, 6, 15), (3, 9, 18), (3, 14, 0), (4, 0, 0), (2, 7, 18)])
 @pytest.mark.parametrize("language, word", [("zh", "运行"), ("en", "does not run")])
 def test_another_python_is_refused(version, language, word):
     messages.set_language(language)
@@ -60,7 +60,7 @@ def test_another_python_is_refused(version, language, word):
     assert "Python " + ".".join(map(str, version)) in refused.value.what
 
 
-@pytest.mark.parametrize("version", [(3, 10, 0), (3, 11, 7), (3, 12, 9)])
+@pytest.mark.parametrize("version", [(3, 10, 0), (3, 11, 7), (3, 12, 9), (3, 13, 0)])
 def test_these_pythons_are_accepted(version):
     start.check_python(version)
 
@@ -111,6 +111,15 @@ def test_every_requirement_has_a_pin():
     for file in ("requirements.txt", "tests/requirements.txt"):
         wanted = re.findall(r"^[\w-]+", (COURSE / file).read_text(encoding="utf-8"), re.MULTILINE)
         assert wanted and set(wanted) <= pins
+
+
+def test_the_lock_holds_the_same_versions_each_with_its_hashes():
+    pins = [line for line in (COURSE / "tests" / "constraints.txt").read_text(encoding="utf-8").splitlines()
+            if not line.startswith("#")]
+    entries = re.split(r"\n(?! )", (COURSE / "tests" / "lock.txt").read_text(encoding="utf-8").strip())
+    locked = [entry for entry in entries if not entry.startswith("#")]
+    assert [entry.split(" \\\n")[0] for entry in locked] == pins and len(pins) > 200
+    assert all(re.fullmatch(r".+( \\\n    --hash=sha256:[0-9a-f]{64})+", entry) for entry in locked)
 
 
 def test_a_change_of_what_is_installed_is_seen(course):

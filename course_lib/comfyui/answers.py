@@ -7,6 +7,7 @@ import json
 import re
 import time
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import httpx
 
@@ -52,7 +53,7 @@ def read_bounded(answer: httpx.Response, most: int, until: float) -> bytes:
     return bytes(content)
 
 
-def ask_json(address: str, path: str, **options: object) -> dict:
+def ask_json(address: str, path: str, **options: Any) -> dict:
     """Return the JSON object that is the answer to a request; LessonError for another status or other content."""
     status, content = ask(address, path, **options)
     if status != 200:
@@ -85,7 +86,7 @@ def explain_refusal(status: int, content: bytes, prompt: Mapping[str, dict]) -> 
     if kind in ("prompt_no_outputs", "no_prompt"):
         return error("comfy_no_output")
     told = answer.get("node_errors")
-    lines, kinds = list_errors(told, prompt), {problem.get("type") for _, problem in list_problems(told)}
+    lines, kinds = list_errors(told, prompt), [problem.get("type") for _, problem in list_problems(told)]
     cycle = find_cycle(prompt) if not lines or "dependency_cycle" in kinds else []  # told as a node's since 0.29
     if lines and not cycle:
         return error("comfy_refused", count=len(lines), lines="\n".join(lines[:MOST_ERRORS]))

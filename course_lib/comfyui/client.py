@@ -118,8 +118,10 @@ def follow(server: Server, prompt_id: str, line: Line, view: View, seconds: floa
     The websocket only shows how far it is; that it is over, the history says. So a cut line costs nothing.
     """
     began = looked = time.monotonic()
+    messages = line.hear(QUIET)  # without end
     try:
-        for message in line.hear(QUIET):
+        while True:
+            message = next(messages)
             if isinstance(message, bytes):
                 view.preview(message)
             elif message is not None:
@@ -141,7 +143,8 @@ def is_over(message: object, prompt_id: str) -> bool:
     """Say whether a message tells that our prompt has ended; the last, executing nothing, follows the history."""
     if dig(message, "data", "prompt_id") != prompt_id:
         return False
-    return message.get("type") in OVER or message.get("type") == "executing" and dig(message, "data", "node") is None
+    kind = dig(message, "type")
+    return kind in OVER or kind == "executing" and dig(message, "data", "node") is None
 
 
 def find_entry(server: Server, prompt_id: str) -> dict | None:

@@ -41,8 +41,8 @@ class Line:
         self.port, self.client = port, client
         self.socket: websocket.WebSocket | None = None
 
-    def open(self) -> bool:
-        """Open it and return whether that went well."""
+    def open(self) -> "websocket.WebSocket | None":
+        """Open it and return it, None where that is not possible."""
         line = BoundedSocket(socket.AF_INET, socket.SOCK_STREAM)
         line.settimeout(CONNECT)
         try:
@@ -55,38 +55,41 @@ class Line:
                 suppress_origin=True)
         except (OSError, websocket.WebSocketException):
             line.close()
-        return self.socket is not None
+        return self.socket
 
     def hear(self, quiet: float) -> Iterator[dict | bytes | None]:
         """Yield messages without end, JSON objects and previews' bytes; None after `quiet` seconds without any."""
         while True:
-            if self.socket is None and not self.open():
+            opened = self.socket or self.open()
+            if opened is None:
                 time.sleep(quiet)
                 yield None
                 continue
             try:
-                yield self._receive(quiet)
+                yield receive(opened, quiet)
             except (OSError, websocket.WebSocketException, struct.error):
                 self.close()
                 yield None
-
-    def _receive(self, quiet: float) -> dict | bytes | None:
-        self.socket.settimeout(quiet)
-        self.socket.sock.renew(CONNECT + quiet)
-        try:
-            code, content = self.socket.recv_data()
-        except websocket.WebSocketTimeoutException:
-            return None
-        if code == websocket.ABNF.OPCODE_CLOSE:
-            raise ConnectionError
-        if code == websocket.ABNF.OPCODE_BINARY:  # 4 bytes of kind, 4 of the picture's format, which it says itself
-            return content[8:] if content[:4] == PREVIEW else None
-        with suppress(LessonError):
-            return parse(content)
-        return None
 
     def close(self) -> None:
         """Close it without waiting for an answer."""
         if self.socket is not None:
             self.socket.shutdown()
             self.socket = None
+
+
+def receive(opened: websocket.WebSocket, quiet: float) -> dict | bytes | None:
+    """Return the next message of a websocket; None after `quiet` seconds without any, or for one of another form."""
+    opened.settimeout(quiet)
+    opened.sock.renew(CONNECT + quiet)
+    try:
+        code, content = opened.recv_data()
+    except websocket.WebSocketTimeoutException:
+        return None
+    if code == websocket.ABNF.OPCODE_CLOSE:
+        raise ConnectionError
+    if code == websocket.ABNF.OPCODE_BINARY:  # 4 bytes of kind, 4 of the picture's format, which it says itself
+        return content[8:] if content[:4] == PREVIEW else None
+    with suppress(LessonError):
+        return parse(content)
+    return None

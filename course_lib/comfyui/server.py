@@ -91,7 +91,7 @@ def start(path: str | Path | None = None, port: int = PORT, *, python: str | Pat
         print(text("comfy_starting", folder=folder))
         process = launch(folder, Path(python or installing.find_python(folder)), chosen, arguments)
         server = wait_for(folder, process, chosen, seconds)
-        write_record(server)
+        write_record(folder, psutil.Process(process.pid), chosen)
     print(text("comfy_running", version=server.version, port=chosen))
     return server
 
@@ -168,7 +168,7 @@ def wait_for(folder: Path, process: subprocess.Popen, port: int, seconds: float)
             places = list_places(psutil.Process(process.pid)) if version is not None else set()
             if any(not ipaddress.ip_address(host).is_loopback for host, _ in places):
                 raise error("comfy_open", places=text("list_comma").join(f"{host}:{at}" for host, at in sorted(places)))
-            if (HOST, port) in places:  # and not another program's ComfyUI
+            if version is not None and (HOST, port) in places:  # and not another program's ComfyUI
                 server.version, server.process = version, psutil.Process(process.pid)
                 _started[process.pid] = process
                 return server
@@ -212,10 +212,10 @@ def ask_version(address: str) -> str | None:
     return clean(version, 20) if isinstance(version, str) else None
 
 
-def write_record(server: Server) -> None:
+def write_record(folder: Path, process: psutil.Process, port: int) -> None:
     """Note in ComfyUI's folder what was started, so that another program of the course finds it."""
-    record = {"pid": server.process.pid, "created": server.process.create_time(), "port": server.port}
-    (server.folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
+    record = {"pid": process.pid, "created": process.create_time(), "port": port}
+    (folder / RECORD).write_text(json.dumps(record), encoding="utf-8")
 
 
 def find_running(path: str | Path | None = None) -> Server | None:
@@ -251,12 +251,13 @@ def is_running(process: psutil.Process | subprocess.Popen) -> bool:
 
 def stop(path: str | Path | None = None) -> bool:
     """Stop the ComfyUI that the course has started from a folder and return whether there was one."""
-    found = find_running(path)
-    if found is None:
+    folder = installing.find(path)
+    found = find_running(folder)
+    if found is None or found.process is None:
         print(text("comfy_none_running"))
         return False
     end(_started.pop(found.process.pid, found.process))
-    (found.folder / RECORD).unlink(missing_ok=True)
+    (folder / RECORD).unlink(missing_ok=True)
     print(text("comfy_stopped", port=found.port))
     return True
 

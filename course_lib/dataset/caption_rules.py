@@ -115,16 +115,17 @@ def judge_repeated(rows: Sequence[Row], remark: Callable[..., None]) -> None:
 
     One that more than half of them have was meant for all, as a style's one word is, and is remarked on instead.
     """
-    judged = [row for row in rows if row.verdict != "drop" and row.caption and "caption_from_folder" not in row.codes]
-    counts = Counter(normalise(row.caption) for row in judged)
+    judged = [(row, row.caption) for row in rows
+              if row.verdict != "drop" and row.caption and "caption_from_folder" not in row.codes]
+    counts = Counter(normalise(caption) for _, caption in judged)
     common = {words for words, count in counts.items() if 2 * count > len(judged) and count > 2}
-    first = {}
-    for row in judged:
-        words = normalise(row.caption)
+    first: dict[str, str] = {}
+    for row, caption in judged:
+        words = normalise(caption)
         if words in first and words not in common:
             row.add("caption_repeated", "warn", first[words])
         elif words not in first and words in common:
-            remark("one_caption", words=row.caption[:80], count=counts[words])
+            remark("one_caption", words=caption[:80], count=counts[words])
         first.setdefault(words, row.file)
 
 

@@ -49,7 +49,7 @@ def judge_scaled(folder: Path, pictures: Sequence[Found], size: int, engine: str
     lost = [pictures[number].file for number in asked if number not in measured]
     print(text("set_scaled", asked=len(asked), back=len(asked) - len(lost), lost=text("list_comma").join(lost) or "0"))
     for number, (row, opened) in enumerate(read):
-        if number in measured:
+        if opened and number in measured:
             judge_signals(row, opened, measured[number], size)
             yield row
         else:  # what the engine lost, and what cannot be read

@@ -7,6 +7,7 @@ the course never imports this module.
 import json
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from data_juicer.ops.base_op import OPERATORS, Mapper
 
@@ -20,7 +21,7 @@ NAME = "course_measure_mapper"
 class CourseMeasureMapper(Mapper):
     """Writes what was measured of the picture at `path` into `measured`, as JSON."""
 
-    def process_single(self, sample: dict[str, object]) -> dict[str, object]:
+    def process_single(self, sample: dict[str, Any]) -> dict[str, Any]:
         """Measure one row's picture."""
         sample["measured"] = json.dumps(asdict(measure(open_picture(Path(sample["path"])).image)))
         return sample

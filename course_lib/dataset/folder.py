@@ -5,7 +5,6 @@ Nothing outside the folder is read: a row that points out of it, or a link that 
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -48,6 +47,8 @@ OTHER_TABLES = (".csv", ".tsv", ".jsonl", ".json")
 KNOWN_TABLE = re.compile(r"(meta|caption|prompt|label|annotation|tag|dataset|data|train|image)", re.IGNORECASE)
 OWN = ("scenes.jsonl", "augmentation.jsonl", "prepared.json", "truth.csv", "truth_rows.csv")  # ours, no captions
 BESIDE = (".json", ".tags", ".cap", ".yaml", ".yml", ".xmp", ".md")  # of a picture's name: perhaps its caption
+
+Remark = tuple[str, dict[str, object]]  # what holds for a set as a whole: a key of texts/dataset.py and its values
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,14 +103,15 @@ class RawFolder:
 
     pictures: list[Found]
     problems: list[RowProblem]
-    remarks: list[tuple[str, dict[str, object]]]
+    remarks: list[Remark]
 
 
 def read_folder(folder: Path) -> RawFolder:
     """Read a folder's pictures with their captions; LessonError for none, or for what cannot be looked into."""
     if not folder.is_dir():
         raise error("set_no_folder", folder=folder)
-    problems, remarks = [], []
+    problems: list[RowProblem] = []
+    remarks: list[Remark] = []
     try:
         pictures, tables, others = list_files(folder)
         names = Names(folder, pictures)
@@ -149,7 +151,8 @@ def list_files(folder: Path) -> tuple[dict[str, Found], list[Path], list[Path]]:
 
     Hidden files are passed over.
     """
-    pictures, tables, others = {}, [], []
+    pictures: dict[str, Found] = {}
+    tables, others = [], []
     for place, folders, names in os.walk(folder, onerror=stop):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         linked = [name for name in folders if (Path(place) / name).is_symlink()]
@@ -184,8 +187,7 @@ def add_picture(folder: Path, path: Path, pictures: dict[str, Found]) -> None:
         pictures[name] = Found(name)
 
 
-def take_table(names: Names, table: Path, pictures: dict[str, Found],
-               remarks: list[tuple[str, dict[str, object]]]) -> list[RowProblem]:
+def take_table(names: Names, table: Path, pictures: dict[str, Found], remarks: list[Remark]) -> list[RowProblem]:
     """Give the pictures the captions of one metadata file -> its rows that could not be used."""
     name = table.relative_to(names.folder).as_posix()
     lines = read_lines(table)
@@ -210,7 +212,7 @@ def take_table(names: Names, table: Path, pictures: dict[str, Found],
     return problems
 
 
-def find_name(cells: Mapping[str, object]) -> tuple[str, bool]:
+def find_name(cells: Row) -> tuple[str, bool]:
     """Return the file name that a row gives, and whether in a list, as Data-Juicer does; "" for none or several."""
     cell = find_cell(cells, FILE_NAMES)
     if isinstance(cell, list):
@@ -222,17 +224,16 @@ def find_name(cells: Mapping[str, object]) -> tuple[str, bool]:
 
 def take_row(found: Found, line: Line, source: str, listed: bool) -> None:
     """Give a picture what a row says of it."""
-    words = find_cell(line.cells, TEXT_NAMES)
-    found.caption = None if words is None else as_text(words)
-    if listed and words is not None:
-        found.caption = JUICER.sub(" ", found.caption).strip()
+    cell = find_cell(line.cells, TEXT_NAMES)
+    words = as_text(cell)
+    found.caption = None if cell is None else JUICER.sub(" ", words).strip() if listed else words
     found.source = source
     found.extra = {key: as_text(value) for key, value in line.cells.items()
                    if plain_name(key) not in FILE_NAMES + TEXT_NAMES and not key.startswith("__dj__")}
 
 
 def read_others(names: Names, others: list[Path], pictures: dict[str, Found],
-                remarks: list[tuple[str, dict[str, object]]]) -> None:
+                remarks: list[Remark]) -> None:
     """Take captions that are still wanting from tables of other names, and name the files that seem to hold some."""
     stems = {place for found in pictures.values() if found.blank
              for place in (str(names.folder / found.file), str((names.folder / found.file).with_suffix("")))}
@@ -310,7 +311,7 @@ def take_twin(found: Found, read: Decoded) -> None:
             found.doubts.append(("caption_encoding", "fix" if read.sure else "warn", read.encoding))
 
 
-def name_classes(pictures: list[Found], remarks: list[tuple[str, dict[str, object]]]) -> None:
+def name_classes(pictures: list[Found], remarks: list[Remark]) -> None:
     """Caption pictures by their folders: those of kohya's, and of a set that has nothing but class folders."""
     repeated = [found for found in pictures if REPEATS.fullmatch(PurePosixPath(found.file).parent.name)]
     if repeated:

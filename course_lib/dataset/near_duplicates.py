@@ -46,7 +46,7 @@ def find_alike(hashes: Sequence[tuple[int, int, int, int]],
         close = [correlate(shapes[start:start + rows], shapes[:start + len(block)], mirrored)
                  for mirrored in (False, True)]
         for row in range(len(block)):
-            pairs = {}
+            pairs: dict[tuple[int, bool], int] = {}
             for mirrored in (False, True):
                 for distance, other in (*near[mirrored].get(row, ()), *close[mirrored].get(row, ())):
                     if other < start + row:
@@ -60,7 +60,7 @@ def choose(block: np.ndarray, earlier: np.ndarray, mirrored: bool) -> dict[int, 
     columns = (2, 3) if mirrored else (0, 1)
     bits = [np.bitwise_count(block[:, None, column % 2] ^ earlier[None, :, column]) for column in columns]
     rows, others = np.nonzero((bits[0] <= MOST_ALIKE[0]) & (bits[1] <= MOST_ALIKE[1]))
-    near = {}
+    near: dict[int, list[tuple[int, int]]] = {}
     for row, other in zip(rows.tolist(), others.tolist()):
         near.setdefault(row, []).append((int(bits[0][row, other]) + int(bits[1][row, other]), other))
     return near
@@ -75,7 +75,7 @@ def normalise(grids: Sequence[tuple[int, ...]]) -> np.ndarray:
 
 def correlate(block: np.ndarray, earlier: np.ndarray, mirrored: bool) -> dict[int, list[tuple[int, int]]]:
     """Return for the rows of a block which of the earlier grids are like theirs, as `choose` does."""
-    close = {}
+    close: dict[int, list[tuple[int, int]]] = {}
     if not len(block):
         return close
     if mirrored:

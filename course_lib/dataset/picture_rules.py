@@ -57,7 +57,8 @@ def read_file(folder: Path, found: Found) -> tuple[Row, Opened | None]:
     except Unreadable as problem:
         row.add(problem.code, "drop", problem.value, problem.limit)
         return row, None
-    row.width, row.height, row.format, row.sha256 = *opened.image.size, opened.format, opened.sha256
+    row.width, row.height = opened.image.size
+    row.format, row.sha256 = opened.format, opened.sha256
     for code, was in opened.fixes:
         row.add(code, "fix", was)
     return row, opened
@@ -101,11 +102,11 @@ def judge_sizes(rows: Sequence[Row]) -> None:
 def judge_duplicates(folder: Path, rows: Sequence[Row]) -> None:
     """Drop every picture that another one shows too, the best one is kept, and warn of mirrored ones."""
     judged = sorted((row for row in rows if row.signals and row.verdict != "drop"), key=rank)
-    first = {}
+    first: dict[str, Row] = {}
     for row in judged:
-        kept = first.setdefault(row.sha256, row)
-        if kept is not row:
-            row.add("exact_duplicate", "drop", kept.file)
+        earlier = first.setdefault(row.sha256, row)
+        if earlier is not row:
+            row.add("exact_duplicate", "drop", earlier.file)
     judged = list(first.values())
 
     @lru_cache(KEPT)
@@ -114,9 +115,10 @@ def judge_duplicates(folder: Path, rows: Sequence[Row]) -> None:
         image.thumbnail((LOOKED_AT, LOOKED_AT), Image.Resampling.LANCZOS)
         return image
 
-    groups, mirrored = {}, []
-    for number, alike in find_alike([row.signals.hashes for row in judged],
-                                    [row.signals.grid for row in judged]):
+    measured = [signals_of(row) for row in judged]
+    groups: dict[int, int] = {}
+    mirrored = []
+    for number, alike in find_alike([signals.hashes for signals in measured], [signals.grid for signals in measured]):
         same = find_same(number, alike, picture)
         if same and same[1]:
             mirrored.append((number, same[0]))
@@ -148,9 +150,15 @@ def keep_best(folder: Path, judged: Sequence[Row], groups: Mapping[int, int]) ->
     return best
 
 
+def signals_of(row: Row) -> Signals:
+    """Return what was measured of a picture that could be read."""
+    assert row.signals, row.file
+    return row.signals
+
+
 def rank(row: Row) -> tuple[object, ...]:
     """Return what orders pictures from good to less good: no JPEG's blocks, large, sharp, clean, of contrast."""
-    signals = row.signals
+    signals = signals_of(row)
     blocks = "jpeg_artefacts" in row.codes or row.quality < ROUGH or signals.blockiness > BLOCKS
     drawn = -round(20 * signals.flat) if signals.flat > DRAWN else 0
     return (blocks, -row.width * row.height, -round(5 * signals.sharpness), drawn, row.format in LOSSY,

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 
-from course_lib.dataset.folder import RowProblem
+from course_lib.dataset.folder import Remark, RowProblem
 from course_lib.dataset.signals import Signals
 from course_lib.files import replaced
 from course_lib.messages import error, text
@@ -84,7 +84,7 @@ class Report:
     size: int  # px of the pictures that the model trains with
     rows: list[Row]
     row_problems: list[RowProblem]
-    remarks: list[tuple[str, dict[str, object]]] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
 
     @property
     def counts(self) -> dict[str, int]:

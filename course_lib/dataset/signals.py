@@ -126,7 +126,8 @@ def find_subject(values: np.ndarray, contrast: float) -> Box | None:
     if not len(rows) or max(np.ptp(rows), np.ptp(columns)) > SUBJECT * size:
         return None
     edges = [columns[0] - 2, rows[0] - 2, columns[-1] + 3, rows[-1] + 3]
-    return tuple(float(np.clip(2 * edge / size - 1, -1, 1)) for edge in edges)
+    left, top, right, bottom = (float(np.clip(2 * edge / size - 1, -1, 1)) for edge in edges)
+    return left, top, right, bottom
 
 
 def cut(image: Image.Image, box: Box) -> Image.Image:

@@ -7,10 +7,10 @@ row is lost, and merged by file name with what the table holds at that moment.
 import csv
 import io
 import json
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
-from course_lib.dataset.table_lines import FILE, FILE_NAMES, TEXT, TEXT_NAMES, as_text, plain_name, read_lines
+from course_lib.dataset.table_lines import FILE, FILE_NAMES, TEXT, TEXT_NAMES, Row, as_text, plain_name, read_lines
 from course_lib.dataset.text_encoding import mend_surrogates
 from course_lib.files import is_inside, write_whole
 from course_lib.messages import error, text
@@ -19,8 +19,6 @@ NAME, JSON_LINES = "metadata.csv", "metadata.jsonl"
 SOURCE = "caption_source"  # says who wrote a caption; empty means a person
 TWINS = (".txt", ".caption")  # endings of a file with one picture's caption: 0.txt or 0.png.txt beside 0.png
 TWIN_BYTES = 1_000_000
-
-Row = dict[str, object]
 
 
 def choose_table(folder: str | Path) -> Path:
@@ -57,7 +55,7 @@ def read_rows(path: Path) -> list[Row]:
     return [name_columns(line.cells) for line in table.rows]
 
 
-def name_columns(cells: Mapping[str, object]) -> Row:
+def name_columns(cells: Row) -> Row:
     """Return a row with its two chief columns by their own names, whatever a table calls them; both are texts."""
     row = dict(cells)
     for name, others in ((FILE, FILE_NAMES), (TEXT, TEXT_NAMES)):
@@ -68,7 +66,7 @@ def name_columns(cells: Mapping[str, object]) -> Row:
     return row
 
 
-def write_table(folder: str | Path, rows: Sequence[Mapping[str, object]], name: str = "") -> Path:
+def write_table(folder: str | Path, rows: Sequence[Row], name: str = "") -> Path:
     """Write a folder's table (or `name`) in one step: a CSV has the mark that Excel needs."""
     path = Path(folder) / name if name else choose_table(folder)
     content = write_json_lines(rows) if path.suffix == ".jsonl" else write_csv(rows)
@@ -79,7 +77,7 @@ def write_table(folder: str | Path, rows: Sequence[Mapping[str, object]], name: 
     return path
 
 
-def write_csv(rows: Sequence[Mapping[str, object]]) -> bytes:
+def write_csv(rows: Sequence[Row]) -> bytes:
     """Return rows as the bytes of a CSV table."""
     columns = list(dict.fromkeys([FILE, TEXT, *(name for row in rows for name in row)]))
     content = io.StringIO(newline="")
@@ -89,14 +87,14 @@ def write_csv(rows: Sequence[Mapping[str, object]]) -> bytes:
     return mend_surrogates(content.getvalue()).encode("utf-8-sig")
 
 
-def write_json_lines(rows: Sequence[Mapping[str, object]]) -> bytes:
+def write_json_lines(rows: Sequence[Row]) -> bytes:
     """Return rows as the bytes of a file with a JSON object in each line."""
-    lines = [json.dumps(dict(row), ensure_ascii=False) + "\n" for row in rows]
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in rows]
     return mend_surrogates("".join(lines)).encode()
 
 
-def merge_rows(folder: str | Path, rows: Sequence[Mapping[str, object]], name: str = "", *,
-               drop: Collection[str] = (), keep: Callable[[Row, Mapping[str, object]], bool] | None = None) -> None:
+def merge_rows(folder: str | Path, rows: Sequence[Row], name: str = "", *, drop: Collection[str] = (),
+               keep: Callable[[Row, Row], bool] | None = None) -> None:
     """Put rows into a folder's table as it is now, by file name: what others wrote there stays, blanks replace nothing.
 
     `drop` names files whose rows go; `keep(there, new)` says True of a row that is to stay as it is there.

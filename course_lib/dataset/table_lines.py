@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from course_lib.dataset.text_encoding import Decoded, decode, mend_surrogates
 from course_lib.files import POINTER
@@ -18,13 +19,15 @@ TABLE_BYTES = 200_000_000  # more than a million captions; a file above it is no
 DELIMITERS = ",;\t|"
 BLANK = " \t\u3000\xa0\ufeff"
 
+Row = dict[str, Any]  # a row by its columns: texts; of a JSON table also numbers, lists and whatever else it holds
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
     """A row of a table: the number of its first line, its cells; or the code of what is wrong and what stands there."""
 
     number: int
-    cells: dict[str, object] = field(default_factory=dict)
+    cells: Row = field(default_factory=dict)
     code: str = ""
     value: str = ""
 
@@ -191,7 +194,7 @@ def trim(rows: list[Line], spaced: bool) -> list[Line]:
             for row in rows]
 
 
-def find_cell(cells: dict[str, object], names: tuple[str, ...]) -> object:
+def find_cell(cells: Row, names: tuple[str, ...]) -> object:
     """Return the cell of the first of these columns that a row has, None without one."""
     known = {plain_name(name): cell for name, cell in reversed(cells.items())}
     return next((known[name] for name in names if name in known), None)

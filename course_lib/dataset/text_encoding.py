@@ -9,7 +9,7 @@ the right ones); of 335 of them charset-normalizer, made for longer texts, reads
 import codecs
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cache
 
@@ -145,7 +145,7 @@ def span(first: str, last: str) -> set[str]:
     return {chr(number) for number in range(ord(first), ord(last) + 1)}
 
 
-def weigh(*parts: tuple[float, Iterable[str]]) -> dict[str, float]:
+def weigh(*parts: tuple[float, Collection[str]]) -> dict[str, float]:
     """Return how likely each letter is (a logarithm), from (share of a text, the letters that have it).
 
     Letters of a string stand in order, the commonest first; those of a set have the same share each.

@@ -74,6 +74,7 @@ def write_part(folder: Path, place: Path, rows: Sequence[Row], names: dict[str, 
     """Write the pictures of one part, their captions beside them, and last metadata.csv."""
     place.mkdir(parents=True)
     for row in rows:
+        assert row.caption is not None, row.file  # a picture without a caption is dropped
         target = place / names[row.file]
         target.parent.mkdir(parents=True, exist_ok=True)
         if redraws(row):
@@ -83,4 +84,4 @@ def write_part(folder: Path, place: Path, rows: Sequence[Row], names: dict[str, 
         target.with_suffix(".txt").write_text(row.caption, encoding="utf-8", newline="")
     if (folder / ATTRIBUTION).is_file() and not (folder / ATTRIBUTION).is_symlink():
         shutil.copyfile(folder / ATTRIBUTION, place / ATTRIBUTION)
-    write_table(place, [{FILE: names[row.file], TEXT: row.caption} | row.extra for row in rows])
+    write_table(place, [{FILE: names[row.file], TEXT: row.caption, **row.extra} for row in rows])

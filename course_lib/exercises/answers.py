@@ -42,7 +42,7 @@ def check_largest(pipe: KolorsPipeline, answer: str) -> bool:
               for name in ("unet", "vae", "text_encoder")}
     if answer not in counts:
         return say(False, "exercise_part", parts=text("list_comma").join(counts))
-    return say(answer == max(counts, key=counts.get), "exercise_smaller", part=answer, count=counts[answer])
+    return say(counts[answer] == max(counts.values()), "exercise_smaller", part=answer, count=counts[answer])
 
 
 def check_number(answer: float, right: float) -> bool:

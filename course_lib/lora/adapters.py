@@ -93,15 +93,16 @@ def fill(unet: UNet2DConditionModel, layers: Mapping[str, Matrices], name: str) 
         alpha_pattern={layer: value for layer, value in alphas.items() if value != alpha}), name)
     with torch.no_grad():
         for layer, module in list_modules(unet, name):
-            module.lora_A[name].weight.copy_(layers[layer].down)
-            module.lora_B[name].weight.copy_(layers[layer].up)
-            if layers[layer].bias is not None:
-                module.lora_B[name].bias.copy_(layers[layer].bias)
-            if layers[layer].by_column:
-                give_columns(module, name, layers[layer].magnitude)
-            elif layers[layer].magnitude is not None:
+            given = layers[layer]
+            module.lora_A[name].weight.copy_(given.down)
+            module.lora_B[name].weight.copy_(given.up)
+            if given.bias is not None:
+                module.lora_B[name].bias.copy_(given.bias)
+            if given.by_column:
+                give_columns(module, name, given.magnitude)
+            elif given.magnitude is not None:
                 weight = module.lora_magnitude_vector[name].weight
-                weight.copy_(layers[layer].magnitude.reshape(weight.shape))
+                weight.copy_(given.magnitude.reshape(weight.shape))
 
 
 def read_layers(unet: UNet2DConditionModel, name: str) -> dict[str, Matrices]:

@@ -65,7 +65,7 @@ def write_lora(path: str | Path, form: str, matrices: Mapping[str, Matrices], la
         if not layers[layer].spell(form):
             raise error("lora_layer_untold", format=form, layer=layer)
     ranks = sorted({values.rank for values in matrices.values()})
-    alphas = sorted({values.alpha for values in matrices.values()})
+    alphas = sorted({values.alpha for values in matrices.values() if values.alpha is not None})
     if form == "diffsynth" and (len(alphas) > 1 or any(values.magnitude is not None for values in matrices.values())):
         raise error("lora_not_in_diffsynth", alphas=join_range(alphas))
     if form == "diffusers" and any(values.by_column for values in matrices.values()):
@@ -79,7 +79,7 @@ def write_lora(path: str | Path, form: str, matrices: Mapping[str, Matrices], la
         header["lora_adapter_metadata"] = json.dumps(describe_config(matrices, layers))
     if form == "kohya":
         header |= describe_network(ranks, alphas)
-    tensors = {}
+    tensors: dict[str, torch.Tensor] = {}
     for layer, values in matrices.items():
         tensors |= name_tensors(layers[layer].spell(form), form, values)
     return write_tensors(path, tensors, header)
@@ -91,7 +91,8 @@ def name_tensors(name: str, form: str, values: Matrices) -> dict[str, torch.Tens
     tensors = {name + down: values.down, name + up: values.up}
     if alpha:
         tensors[name + alpha] = torch.tensor(values.alpha, dtype=torch.float32)
-    if values.magnitude is not None:  # ComfyUI wants a column, peft a row, for convolutions with their two further axes
+    # ComfyUI wants a column, peft a row, for convolutions with their two further axes
+    if magnitude and values.magnitude is not None:
         shape = [-1] + [1] * (values.down.ndim - 1)
         if form == "diffusers":
             shape = [-1] if values.down.ndim == 2 else [1, -1, 1, 1]

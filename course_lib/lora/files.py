@@ -4,9 +4,10 @@ import math
 import pickle
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -23,6 +24,7 @@ MOST_KERNEL = 7  # places along a side of a convolution; in Kolors 3
 PICKLED = (b"PK\x03\x04", b"\x80")  # how torch.save's files begin, today's and the oldest
 BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError, IndexError, RuntimeError, EOFError, RecursionError,
           SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile)
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -188,7 +190,7 @@ def check_matrices(path: Path, name: str, matrices: Matrices) -> None:
             raise error("lora_not_finite", file=path.name, layer=name)
 
 
-def join_range(values: list[float]) -> float | str:
+def join_range(values: Sequence[Number]) -> Number | str:
     """Return the one value there is, or "least-most" of several sorted ones."""
     return values[0] if len(values) == 1 else f"{values[0]:g}-{values[-1]:g}"
 

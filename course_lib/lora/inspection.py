@@ -62,8 +62,8 @@ def make_rows(file: LoraFile, settings: object, summary: object) -> dict[str, st
     """Return what the table shows, by the names of its rows in the learner's language."""
     ranks, alphas = file.list_ranks(), file.list_alphas()
     alpha = text("lora_alpha_unknown")
+    scales = sorted({each.alpha / each.rank for each in file.layers.values() if each.alpha is not None})
     if alphas:
-        scales = sorted({matrices.alpha / matrices.rank for matrices in file.layers.values()})
         alpha = text("lora_alpha_scale", alpha=show_range(alphas), scale=show_range(scales))
     alpha = "\n".join([alpha, *file.notes])
     tensors = [tensor for matrices in file.layers.values() for tensor in (matrices.down, matrices.up)]
@@ -86,7 +86,7 @@ def describe_fit(file: LoraFile) -> str:
     other, base = name_other_base(file), find_base(file)
     if other:
         return text("lora_layers_other", count=file.held, base=other)
-    return text("lora_layers_fit" if base else "lora_layers_unfit", count=file.held, base=TITLES.get(base, ""))
+    return text("lora_layers_fit" if base else "lora_layers_unfit", count=file.held, base=TITLES[base] if base else "")
 
 
 def measure_norms(file: LoraFile) -> dict[str, float]:
@@ -95,7 +95,7 @@ def measure_norms(file: LoraFile) -> dict[str, float]:
     names = find_layers(file.layers, layers)
     places = {layer: place for place, layer in enumerate(
         sorted(layers, key=lambda layer: next((i for i, part in enumerate(RUN_ORDER) if layer.startswith(part)), -1)))}
-    ordered = sorted(file.layers, key=lambda name: places.get(names.get(name), len(places)))
+    ordered = sorted(file.layers, key=lambda name: places.get(names.get(name, ""), len(places)))
     return {names.get(name, name): file.layers[name].norm for name in ordered}
 
 

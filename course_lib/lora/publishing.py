@@ -201,14 +201,14 @@ def stage_studio(folder: Path, staging: Path) -> list[str]:
         if not (folder / name).is_file():
             raise error("publish_no_demo", folder=folder, file=name)
     for file in sorted(folder.rglob("*")):
-        name = file.relative_to(folder)
-        if any(part.startswith((".", "__")) for part in name.parts):
+        inside = file.relative_to(folder)
+        if any(part.startswith((".", "__")) for part in inside.parts):
             continue
         if file.is_symlink():
-            raise error("publish_link", file=name)
+            raise error("publish_link", file=inside)
         if file.is_file() and file.suffix in STUDIO:
-            (staging / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(file, staging / name)
+            (staging / inside).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, staging / inside)
     return sorted(file.relative_to(staging).as_posix() for file in staging.rglob("*") if file.is_file())
 
 

@@ -7,6 +7,7 @@ defaults of diffusers' classes. The parameter counts are tested: 2,579,458,820 a
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 from course_lib.files import refuse_pointer
 from course_lib.messages import error
@@ -39,7 +40,7 @@ TEXT_ENCODER = {  # a ChatGLMModel: ChatGLM3-6B
     "attention_softmax_in_fp32": True,
 }
 
-CONFIGS = {"unet": UNET, "vae": VAE, "text_encoder": TEXT_ENCODER}
+CONFIGS: dict[str, dict] = {"unet": UNET, "vae": VAE, "text_encoder": TEXT_ENCODER}
 SCHEDULER = {"num_train_timesteps": 1100, "beta_start": 0.00085, "beta_end": 0.014}  # of the noise it was trained with
 FILES = {"unet": "unet/config.json", "vae": "vae/config.json", "text_encoder": "text_encoder/config.json",
          "scheduler": "scheduler/scheduler_config.json"}
@@ -69,7 +70,7 @@ def read_config(folder: Path, part: str) -> dict[str, object]:
     return config
 
 
-def check_number(name: str, value: object, known: object) -> None:
+def check_number(name: str, value: Any, known: Any) -> None:
     """Answer a number out of bounds, or a text where Kolors (`known`) has a number, with ValueError."""
     values, numbers = (one if isinstance(one, list) else [one] for one in (value, known))
     if len(values) > MOST_ITEMS:

@@ -3,8 +3,8 @@
     python -m course_lib.machine.footprint     writes footprints.json, which `plan` reads
 
 The work is counted by running the real code of the parts and adding up the tensors that live at the same time. Beside
-them a GPU needs room inside each convolution; it is taken as one more copy of the convolution's input and output,
-because its fast kernels want the channels last (cuDNN developer guide, "Tensor layout").
+them the library below torch needs room inside each convolution, because its fast kernels want the numbers in another
+order; `ROOMS` says how much.
 """
 
 import json
@@ -34,6 +34,11 @@ TILE = 512  # px; the side of a tile when the VAE works tile by tile
 BLOCK = 512  # bytes; torch's CUDA allocator rounds every tensor up to a multiple of it
 LORA_RANK = 16
 LORA_LAYERS = ["to_q", "to_k", "to_v", "to_out.0"]
+CONVOLUTIONS = (torch.ops.aten.convolution.default, torch.ops.aten.convolution_backward.default)
+# What a convolution takes at its fullest moment, result included, from the bytes that it is given and those it makes.
+# cuDNN wants the channels last, and holds a copy of both in that order beside the result (its developer guide, "Tensor
+# layout"). oneDNN works in blocks of channels: it drops its copy of what it was given before it writes the result out.
+ROOMS = {"cuda": lambda given, made: given + 2 * made, "cpu": lambda given, made: made + max(given, made)}
 
 
 def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, *masks, **options) -> torch.Tensor:
@@ -55,26 +60,27 @@ def as_gpus_attend() -> Iterator[None]:
 class Ledger(TorchDispatchMode):
     """Add up the bytes of the tensors that live at the same time; `peak` is the most there were.
 
-    `room` counts what a GPU needs inside each convolution as well.
+    `device` ("cuda" or "cpu") says whose convolutions, and whose allocator, they are counted for.
     """
 
-    def __init__(self, model: torch.nn.Module, room: bool = True) -> None:
+    def __init__(self, model: torch.nn.Module, device: str = "cuda") -> None:
         super().__init__()
-        self.room, self.live, self.peak = room, 0, 0
+        self.room, self.block = ROOMS[device], BLOCK if device == "cuda" else 1
+        self.live = self.peak = 0
         self.known = {tensor.untyped_storage()._cdata for tensor in (*model.parameters(), *model.buffers())}
 
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for tensor in tree_leaves(result):
-            if isinstance(tensor, torch.Tensor):
-                self.enter(tensor.untyped_storage())
-        if self.room and func is torch.ops.aten.convolution.default:
-            self.peak = max(self.peak, self.live + count_bytes(args[0]) + count_bytes(result))
+        before, result = self.live, func(*args, **(kwargs or {}))
+        made = [tensor for tensor in tree_leaves(result) if isinstance(tensor, torch.Tensor)]
+        for tensor in made:
+            self.enter(tensor.untyped_storage())
+        if func in CONVOLUTIONS:
+            self.peak = max(self.peak, before + self.room(count_bytes(args[0]), count_bytes(made[0])))
         return result
 
     def enter(self, storage: torch.UntypedStorage) -> None:
         """Count a storage that is not known yet, until it dies."""
-        key, size = storage._cdata, -(-storage.nbytes() // BLOCK) * BLOCK
+        key, size = storage._cdata, -(-storage.nbytes() // self.block) * self.block
         if key not in self.known:
             self.known.add(key)
             self.live += size
@@ -92,9 +98,9 @@ def count_bytes(tensor: torch.Tensor) -> int:
     return tensor.numel() * tensor.element_size()
 
 
-def count_peak(model: torch.nn.Module, work: Callable[[], object], room: bool = True) -> int:
-    """Return the most bytes that tensors other than the model's weights take while `work()` runs (on a GPU: `room`)."""
-    ledger = Ledger(model, room)
+def count_peak(model: torch.nn.Module, work: Callable[[], object], device: str = "cuda") -> int:
+    """Return the most bytes beside the model's weights that `work()` takes on a device, "cuda" or "cpu"."""
+    ledger = Ledger(model, device)
     with as_gpus_attend(), ledger:
         work()
     return ledger.peak
@@ -130,7 +136,7 @@ def measure(configs: dict[str, dict], sizes: Sequence[int] | None = None) -> dic
     """
     own = configs["unet"]["sample_size"] * scale(configs["vae"])
     usual, dtype = ((own,), torch.float32) if own < min(SIZES) else (SIZES, torch.float16)
-    sizes = usual if sizes is None else sizes
+    sizes, device = usual if sizes is None else sizes, "cpu" if dtype == torch.float32 else "cuda"
     parts = {part: build_part(part, configs[part], torch.float32 if part == "vae" else dtype) for part in CONFIGS}
     encoder, unet, vae = parts["text_encoder"], parts["unet"], parts["vae"]
     counts = {part: sum(weight.numel() for weight in model.parameters()) for part, model in parts.items()}
@@ -139,13 +145,14 @@ def measure(configs: dict[str, dict], sizes: Sequence[int] | None = None) -> dic
     with torch.no_grad():
         found = {"parameters": counts, "bytes_per_weight": dtype.itemsize, "encoder_layers": layers,
                  "encoder_largest": largest, **count_unet(configs["unet"], dtype),
-                 "encode": count_peak(encoder, lambda: encode(encoder))}
+                 "encode": count_peak(encoder, lambda: encode(encoder), device)}
         for size in sizes:
             drawing = partial(denoise, unet, size // scale(vae.config), batch=2)
-            found[str(size)] = {"denoise": count_peak(unet, drawing), **count_vae(vae, size)}
+            found[str(size)] = {"denoise": count_peak(unet, drawing, device), **count_vae(vae, size, device)}
     for checkpointing in (True, False):
         for size in sizes:
-            trained, found["lora"] = count_training(configs["unet"], dtype, size // scale(vae.config), checkpointing)
+            trained, found["lora"] = count_training(configs["unet"], dtype, size // scale(vae.config), checkpointing,
+                                                    device=device)
             found[str(size)]["train_checkpointing" if checkpointing else "train"] = trained
     return found
 
@@ -197,16 +204,16 @@ def scale(vae: dict) -> int:
     return 2 ** (len(vae["block_out_channels"]) - 1)
 
 
-def count_vae(vae: AutoencoderKL, size: int) -> dict[str, int]:
-    """Count the bytes of turning latents into a picture and back, whole and tile by tile."""
+def count_vae(vae: AutoencoderKL, size: int, device: str) -> dict[str, int]:
+    """Count the bytes of turning latents into a picture and back on a device, whole and tile by tile."""
     side = size // scale(vae.config)
     latents, picture = torch.empty(1, 4, side, side, device="meta"), torch.empty(1, 3, size, size, device="meta")
     set_tiles(vae)
     counts = {}
     for suffix, tiling in (("", False), ("_tiled", True)):
         vae.use_tiling = tiling
-        counts[f"decode{suffix}"] = count_peak(vae, lambda: vae.decode(latents))
-        counts[f"latents{suffix}"] = count_peak(vae, lambda: vae.encode(picture))
+        counts[f"decode{suffix}"] = count_peak(vae, lambda: vae.decode(latents), device)
+        counts[f"latents{suffix}"] = count_peak(vae, lambda: vae.encode(picture), device)
     return counts
 
 
@@ -217,11 +224,11 @@ def set_tiles(vae: AutoencoderKL) -> None:
 
 
 def count_training(config: dict, dtype: torch.dtype, side: int, checkpointing: bool, *, rank: int = LORA_RANK,
-                   layers: Sequence[str] = LORA_LAYERS) -> tuple[int, int]:
+                   layers: Sequence[str] = LORA_LAYERS, device: str = "cuda") -> tuple[int, int]:
     """Count the bytes of one LoRA training step at batch 1, and the trained parameters; without layers, all train."""
     unet, step = build_training(config, dtype, side, checkpointing, rank=rank, layers=layers)
     trained = sum(weight.numel() for weight in unet.parameters() if weight.requires_grad)
-    return count_peak(unet, step), trained
+    return count_peak(unet, step, device), trained
 
 
 def build_training(config: dict, dtype: torch.dtype, side: int, checkpointing: bool, *, rank: int = LORA_RANK,

@@ -55,7 +55,10 @@ class Gpu:
 
 @dataclass(frozen=True)
 class Machine:
-    """What was found: cores, RAM, disk and quota in bytes (quota_left None where none is known), GPU, versions."""
+    """What was found: cores, RAM, disk and quota in bytes (quota_left None where none is known), GPU, versions.
+
+    quantises: bitsandbytes is there, which no lesson needs.
+    """
 
     system: str
     python: str
@@ -67,6 +70,7 @@ class Machine:
     quota_left: int | None
     gpu: Gpu | None
     versions: dict[str, str | None]
+    quantises: bool = False
 
 
 def look(folder: Path | None = None, *, quota: bool = False) -> Machine:
@@ -81,7 +85,8 @@ def look(folder: Path | None = None, *, quota: bool = False) -> Machine:
     return Machine(system=platform.system(), python=platform.python_version(), host=host, cores=count_cores(),
                    ram=memory.total, ram_free=memory.available, disk_free=free_bytes(folder),
                    quota_left=measure_quota(folder, QUOTAS.get(host) if quota else None), gpu=find_gpu(),
-                   versions={package: find_version(package) for package in PACKAGES})
+                   versions={package: find_version(package) for package in PACKAGES},
+                   quantises=find_version("bitsandbytes") is not None)
 
 
 def find_working_folder() -> Path:

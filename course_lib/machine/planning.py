@@ -75,7 +75,7 @@ def list_readings(prints: dict, found: Machine, task: str, cached: bool) -> list
     readings = [("turns", "whole", 16)]
     if task == "draw":  # a training reads its captions once, before it starts, so the encoder need not stay
         readings = [("resident", "whole", 16), *readings]
-    if found.ram_free < weigh(prints, "text_encoder") and hardware.find_version("bitsandbytes") is not None:
+    if found.ram_free < weigh(prints, "text_encoder") and found.quantises:
         readings += [("turns", "quantised", 8), ("turns", "quantised", 4)]  # streaming would read the disk every time
     return [*readings, ("turns", "stream", 16)]
 
@@ -131,7 +131,9 @@ def refuse(task: str, model: str, smallest: Plan, found: Machine) -> LessonError
 
 def explain_gpu(found: Machine) -> tuple[str, str]:
     """Say why a machine's GPU cannot be used, in the driver's words where it has some, and what to do about it."""
-    gpu, trouble = found.gpu, found.gpu.trouble or "too_old"
+    gpu = found.gpu
+    assert gpu is not None  # there is one, or nobody asks
+    trouble = gpu.trouble or "too_old"
     about = {"gpu": gpu.name, "said": gpu.said, "torch": found.versions.get("torch"),
              "capability": gpu.architecture or "{}.{}".format(*gpu.capability)}
     return text(f"gpu_why_{trouble}", **about), text(f"gpu_next_{trouble}", other=text(f"plan_next_{found.host}"))

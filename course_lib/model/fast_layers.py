@@ -45,9 +45,11 @@ def quicken(layer: nn.Module, neighbours: Callable[[int, int, int], Tensor]) -> 
     if is_linear(layer):
         weight, bias = matrix_of(layer)
         return partial(F.linear, weight=weight, bias=bias)
-    if type(layer) is GEGLU and is_linear(layer.proj) and layer.proj.bias is not None:
-        value, gate = zip(*(part.chunk(2) for part in matrix_of(layer.proj)))
-        return partial(multiply_gated, value, gate)
+    if type(layer) is GEGLU and is_linear(layer.proj):
+        weight, bias = matrix_of(layer.proj)
+        if bias is not None:
+            value, gate = zip(weight.chunk(2), bias.chunk(2))
+            return partial(multiply_gated, value, gate)
     if type(layer) is nn.GroupNorm:
         return partial(torch.group_norm, num_groups=layer.num_groups, weight=layer.weight, bias=layer.bias,
                        eps=layer.eps)

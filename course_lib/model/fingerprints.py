@@ -76,5 +76,7 @@ def note_loaded(module: torch.nn.Module) -> None:
 def describe_change(module: torch.nn.Module | None) -> str:
     """Return "" for a module whose weights are those of its files, as far as that was noted; else their hash."""
     loaded = getattr(module, "loaded_weights", None)
-    found = loaded and hash_weights(module)
+    if not loaded:
+        return ""
+    found = hash_weights(module)
     return "" if found == loaded else found

@@ -33,7 +33,7 @@ ORIGINAL_FILES = (
 def list_files(name: str, plan: Plan) -> list[str] | None:
     """List the patterns of the files that a plan needs of a model, None for all that the model's name stands for."""
     if name == ORIGINAL:
-        patterns = ORIGINAL_FILES
+        patterns: tuple[str, ...] = ORIGINAL_FILES
     elif plan.encoder == "cached" and name in repository.NAMES:
         patterns = repository.NAMES[name].patterns
     else:

@@ -64,10 +64,11 @@ def check_operations(content: IO[bytes]) -> None:
     """
     stack: list[int] = []
     marks: list[int] = []
-    memo: dict[int, int] = {}
+    memo: dict[object, int] = {}
     start, keys = content.tell(), 0
     for operation, argument, place in pickletools.genops(content):
         name = operation.name
+        assert place is not None  # as for all that can tell where it is read
         if place - start > MOST_BYTES:
             raise TooMuch("a pickle that is too long")
         if name in ("PUT", "BINPUT", "LONG_BINPUT", "MEMOIZE"):

@@ -96,8 +96,11 @@ def judge(pictures: Sequence[Image.Image]) -> list[Verdict]:
     """Say for each picture which subject (None: none of them), style and ground it shows, and how surely."""
     names = ([*emoji.subjects(), None], list(emoji.STYLES), list(emoji.GROUNDS))
     best = [logits.softmax(dim=1).max(dim=1) for logits in load_judge()(to_tensor(pictures))]
-    return [Verdict(*(name[int(head.indices[row])] for name, head in zip(names, best)),
-                    *(round(float(head.values[row]), 4) for head in best)) for row in range(len(pictures))]
+    verdicts = []
+    for row in range(len(pictures)):
+        subject, style, ground = (name[int(head.indices[row])] for name, head in zip(names, best))
+        verdicts.append(Verdict(subject, style, ground, *(round(float(head.values[row]), 4) for head in best)))
+    return verdicts
 
 
 def score(pictures: Sequence[Image.Image], prompts: Sequence[str]) -> Score:

@@ -160,4 +160,5 @@ def compose(scene: Scene, colour: tuple[int, int, int] | None = None) -> Image.I
 
 def shade(ground: str, rng: random.Random, spread: int = 10) -> tuple[int, int, int]:
     """Return a ground's colour, each channel moved by up to `spread` of 255, so that no single shade is learnt."""
-    return tuple(min(255, max(0, channel + rng.randint(-spread, spread))) for channel in GROUNDS[ground][2])
+    red, green, blue = (min(255, max(0, channel + rng.randint(-spread, spread))) for channel in GROUNDS[ground][2])
+    return red, green, blue

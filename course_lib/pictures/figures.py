@@ -90,7 +90,7 @@ def draw_grid(rows: Sequence[Sequence[Image.Image]], x: tuple[str, Sequence[obje
     """Draw a table of pictures whose columns and rows are labelled; x and y are (parameter, its values)."""
     left = 24 + 10 + max(text_width(describe_value(value)) for value in y[1])
     top = 44
-    cell = choose_cell(WIDTH - left, len(x[1]))
+    cell = choose_cell(int(WIDTH - left), len(x[1]))
     figure = new_figure(left + cell * len(x[1]), top + cell * len(y[1]))
     write(figure, left + cell * len(x[1]) / 2, 10, x[0], weight="bold")
     write(figure, 10, top + cell * len(y[1]) / 2, y[0], weight="bold", rotation=90)

@@ -5,6 +5,7 @@ true picture of the subject and style it was asked for, in all sizes and places,
 and the nearest of them tells how well it is drawn, also where the judge says "right" to a blot.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -51,7 +52,7 @@ def find_nearest(picture: Image.Image, subject: str, style: str) -> Nearest:
     ground = border_median(pixels)
     off_ground = pixels - ground
     power = off_ground.square().sum()
-    best = None
+    best = Nearest(math.inf, 0, 0, 0, False)
     for size in SIZES:
         colours, alpha = cut_out(subject, style, size)
         drawn = colours - alpha * ground  # what the true subject adds to the ground, [2, 3, size, size]
@@ -60,7 +61,7 @@ def find_nearest(picture: Image.Image, subject: str, style: str) -> Nearest:
         lowest = int(errors.argmin())
         flip, place = divmod(lowest, errors[0].numel())
         error = max(0.0, float(errors.flatten()[lowest])) / pixels.numel()
-        if best is None or error**0.5 < best.error:
+        if error**0.5 < best.error:
             best = Nearest(error**0.5, size, place % errors.shape[2], place // errors.shape[2], bool(flip))
     return best
 
@@ -96,7 +97,8 @@ def border_median(pixels: torch.Tensor) -> torch.Tensor:
 
 def to_colour(ground: torch.Tensor) -> tuple[int, int, int]:
     """Return a colour of three values from 0 to 1 as whole numbers up to 255."""
-    return tuple(round(float(value) * 255) for value in ground.flatten())
+    red, green, blue = (round(float(value) * 255) for value in ground.flatten())
+    return red, green, blue
 
 
 @cache

@@ -38,14 +38,16 @@ TURNS = {2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: I
          8: Image.Transpose.ROTATE_90}
 
 Source = bytes | bytearray | memoryview | Path
+Plain = bytes | Path  # what a source is once a widget's value is copied
 
 
 class Unreadable(LessonError):
     """A file that gives no picture, with the code of the reason, what was measured, and the limit."""
 
-    def __init__(self, source: Source, code: str, value: object = "", limit: object = "") -> None:
+    def __init__(self, source: Source, code: str, value: int | str = "", limit: int | str = "") -> None:
         if code == "too_many_pixels":
-            told = error("picture_too_large", name=name_of(source), pixels=int(value) // 10**6, most=limit // 10**6)
+            told = error("picture_too_large", name=name_of(source), pixels=int(value) // 10**6,
+                         most=int(limit) // 10**6)
         else:
             told = error("picture_unreadable", name=name_of(source),
                          cause=text(f"set_{code}", value=value, limit=limit))
@@ -94,7 +96,7 @@ def open_header(source: Source, most: int = MOST_PIXELS, formats: Sequence[str] 
         except Unreadable:
             raise
         except Image.DecompressionBombError as cause:  # Pillow's own, far higher limit; its words hold the number
-            raise Unreadable(source, "too_many_pixels", int(re.search(r"\d+", str(cause))[0]), most) from cause
+            raise Unreadable(source, "too_many_pixels", int(re.findall(r"\d+", str(cause))[0]), most) from cause
         except Image.UnidentifiedImageError as cause:
             if head.startswith(BEGINNINGS):
                 check_end(source)
@@ -107,7 +109,7 @@ def open_header(source: Source, most: int = MOST_PIXELS, formats: Sequence[str] 
     return image
 
 
-def open_lazily(source: Source, formats: Sequence[str]) -> Image.Image:
+def open_lazily(source: Plain, formats: Sequence[str]) -> Image.Image:
     """Let Pillow read a header, of named kinds only."""
     return Image.open(io.BytesIO(source) if isinstance(source, bytes) else source, formats=list(formats))
 
@@ -129,7 +131,7 @@ def name_damage(cause: Exception) -> tuple[str, str]:
     return ("truncated" if "truncated" in str(cause) else "corrupt"), type(cause).__name__
 
 
-def read_head(source: Source) -> bytes:
+def read_head(source: Plain) -> bytes:
     """Return a file's first bytes; Unreadable for one that is empty, no plain file, too large, or a pointer."""
     if isinstance(source, bytes):
         size, head = len(source), source[:64]
@@ -160,7 +162,7 @@ def read_bytes(path: Path) -> bytes:
         raise Unreadable(path, "unreadable", cause.strerror or str(cause)) from cause
 
 
-def check_end(source: Source) -> None:
+def check_end(source: Plain) -> None:
     """Answer a file that ends in the middle: a JPEG's last scan ends with FF D9, a PNG with IEND."""
     if isinstance(source, bytes):
         end = find_cut(source)

@@ -80,7 +80,8 @@ def read_png(content: bytes) -> PictureTexts:
     kind, body, whole = next(chunks, (b"", b"", False))
     if kind != b"IHDR" or len(body) != 13 or not whole:
         raise ValueError("IHDR")
-    texts, names, damaged, doubled = {}, {}, {}, {}
+    texts: dict[str, str] = {}
+    names, damaged, doubled = (dict[str, None]() for _ in range(3))  # in the order they come in
     for kind, body, whole in chunks:
         key, text = read_chunk(kind, body, whole)
         if key is None:
@@ -117,8 +118,8 @@ def read_chunk(kind: bytes, body: bytes, whole: bool) -> tuple[str | None, str |
     """Return a text chunk's key, in small letters, and its text; None for another chunk, None for a damaged text."""
     if kind not in (b"tEXt", b"zTXt", b"iTXt"):
         return None, None
-    key, _, rest = body.partition(b"\0")
-    key = key[:79].decode("latin-1").lower()
+    name, _, rest = body.partition(b"\0")
+    key = name[:79].decode("latin-1").lower()
     if not whole or key not in WANTED:  # what nobody asks for is not unpacked
         return key, "" if whole else None
     try:

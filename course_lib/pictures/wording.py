@@ -28,8 +28,8 @@ def place(scene: Scene) -> str | None:
 def caption(scene: Scene, spoken: str, rng: random.Random) -> str:
     """Describe a scene in "zh" or "en", worded at random; style, ground and place are named most times, not always."""
     write = {"zh": _caption_zh, "en": _caption_en}[spoken]
-    style = rng.choice(STYLES[scene.style][spoken == "en"]) if rng.random() < 0.9 else None
-    ground = rng.choice(GROUNDS[scene.ground][spoken == "en"]) if rng.random() < 0.9 else None
+    style = rng.choice(words_for(scene.style, spoken)) if rng.random() < 0.9 else None
+    ground = rng.choice(words_for(scene.ground, spoken)) if rng.random() < 0.9 else None
     where = place(scene) if rng.random() < 0.5 else None
     return write(subjects()[scene.subject], style, ground, where, rng)
 
@@ -92,10 +92,13 @@ def name_of(name: str | None) -> str:
     """Return the usual word for a subject, style or ground in the learner's language; None: none of the subjects."""
     if name is None:
         return text("none_of_these")
-    english = language() == "en"
-    if name in subjects():
-        return subjects()[name]["en" if english else "zh"][0]
-    return (STYLES.get(name) or GROUNDS[name])[english][0]
+    return (subjects()[name][language()] if name in subjects() else words_for(name, language()))[0]
+
+
+def words_for(name: str, spoken: str) -> tuple[str, ...]:
+    """Return the words for a style or ground in "zh" or "en", the usual one first."""
+    zh, en = STYLES[name] if name in STYLES else GROUNDS[name][:2]
+    return en if spoken == "en" else zh
 
 
 def list_names() -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Any
 
 from course_lib.messages import text
 from course_lib.sampling.found import FoundSettings
@@ -64,9 +65,10 @@ def read_parameters(parameters: str) -> FoundSettings:
     sampler, scheduler = read_names(numbers.get("sampler"), numbers.get("schedule type"))
     strength = numbers.get("denoising strength")
     second = {name: value for name, value in numbers.items() if name.startswith(SECOND_PASS)}
-    values = {"seed": int(numbers["seed"]), "steps": int(numbers["steps"]), "cfg": float(numbers["cfg scale"]),
-              "sampler_name": sampler, "scheduler": scheduler,
-              "denoise": 1.0 if second or strength is None else float(strength)}
+    values: dict[str, Any] = {
+        "seed": int(numbers["seed"]), "steps": int(numbers["steps"]), "cfg": float(numbers["cfg scale"]),
+        "sampler_name": sampler, "scheduler": scheduler,
+        "denoise": 1.0 if second or strength is None else float(strength)}
     unknown = {setting: text("found_not_written", name=NAMES[setting].capitalize())
                for setting, value in values.items() if value is None}
     unknown |= {setting: text("found_twice", name=name.capitalize()) for setting, name in NAMES.items()
@@ -74,8 +76,8 @@ def read_parameters(parameters: str) -> FoundSettings:
     notes = [text("found_second_pass", node="Hires. fix", values=", ".join(
         f"{name}: {value}" for name, value in {"denoising strength": strength, **second}.items())[:MOST_SHOWN])
              ] if second else []
-    settings = SamplerSettings(**{name: None if name in unknown else value for name, value in values.items()})
-    return FoundSettings(settings, *split_prompts(words[:start]), unknown, notes)
+    values |= dict.fromkeys(unknown)
+    return FoundSettings(SamplerSettings(**values), *split_prompts(words[:start]), unknown, notes)
 
 
 def find_numbers(words: str) -> tuple[int, dict[str, str], set[str]]:
@@ -84,7 +86,7 @@ def find_numbers(words: str) -> tuple[int, dict[str, str], set[str]]:
     KeyError where there are none, or more than one set of them: a prompt may quote another picture's.
     """
     starts = [match.start() for match in STEPS.finditer(words)][-MOST_STARTS:]
-    found = []
+    found: list[tuple[int, int, dict[str, str], set[str]]] = []
     for start in starts:
         if found and start < found[-1][1]:  # in the line of numbers that was read last, such as in a quoted prompt
             continue

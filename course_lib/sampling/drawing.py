@@ -36,7 +36,8 @@ ALONE = frozenset({"dpm_adaptive"})  # chooses its steps by the whole batch, so 
 
 
 @one_at_a_time
-def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequence[SamplerSettings], *,
+def generate(pipe: KolorsPipeline, prompt: str,
+             settings: SamplerSettings | list[SamplerSettings] | tuple[SamplerSettings, ...], *,
              negative_prompt: str = "", latent: Tensor | None = None, callback: Callback | None = None,
              any_subject: bool = False) -> Picture | list[Picture]:
     """Draw the picture of these settings, or the list of pictures of a list of them; LessonError for what is wrong.
@@ -45,8 +46,7 @@ def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequ
     image-to-image of it. callback(Step) is told each step of each batch and cancels by returning True (Cancelled).
     `any_subject` is for models that draw more than Tiny Kolors' 64 subjects: the prompt is then not compared with them.
     """
-    several = isinstance(settings, (list, tuple))
-    wanted = list(settings) if several else [settings]
+    wanted = list(settings) if isinstance(settings, (list, tuple)) else [settings]
     unknown = () if any_subject else find_unknown_words(prompt)
     check_text("prompt", prompt)
     check_text("negative_prompt", negative_prompt)
@@ -56,7 +56,7 @@ def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequ
     latent = empty_latent(pipe) if latent is None else check_latent(pipe, latent)
     texts = encode_text(pipe, prompt), encode_text(pipe, negative_prompt)
     notes = tell_notes(unknown, texts)
-    pictures: list[Picture | None] = [None] * len(wanted)
+    pictures: dict[int, Picture] = {}
     for rows in split_batches([sampling_of(one) for one in wanted], MOST_PLACES // latent[0, 0].numel()):
         batch = [wanted[row] for row in rows]
         started = time.perf_counter()
@@ -66,7 +66,8 @@ def generate(pipe: KolorsPipeline, prompt: str, settings: SamplerSettings | Sequ
             caption = "\n".join([describe(prompt, one, image), *notes, *tell_noise(one.sampler_name)])
             chunks = write_chunks(one, prompt, negative_prompt, *image.size)
             pictures[row] = Picture(image, caption, seconds, one, prompt, negative_prompt, chunks)
-    return pictures if several else pictures[0]
+    drawn = [pictures[row] for row in range(len(wanted))]
+    return drawn if isinstance(settings, (list, tuple)) else drawn[0]
 
 
 def sampling_of(settings: SamplerSettings) -> tuple[object, ...]:

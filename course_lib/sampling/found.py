@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
+from typing import Any
 
 from course_lib.messages import text
 from course_lib.sampling.settings import SamplerSettings
@@ -10,7 +11,7 @@ PROMPTS = ("prompt", "negative_prompt")
 SHARED = ("seed", "steps", "cfg")  # where two sources agree in these, they speak of the same picture
 
 
-class FoundSettings(tuple):
+class FoundSettings(tuple[SamplerSettings, str | None, str | None]):
     """Settings, prompt and negative prompt as a tuple of three; each setting or prompt that cannot be told is None.
 
     `unknown` gives the reason by the name of the setting, "prompt" or "negative_prompt"; `notes` say what else is worth
@@ -49,13 +50,13 @@ class FoundSettings(tuple):
         told = [name for name in SHARED if None not in (getattr(self.settings, name), getattr(other.settings, name))]
         if not told or any(getattr(self.settings, name) != getattr(other.settings, name) for name in told):
             return self
-        values = {name: value for name in self.unknown if (value := other.tell(name)) is not None}
+        values: dict[str, Any] = {name: value for name in self.unknown if (value := other.tell(name)) is not None}
         settings = replace(self.settings, **{name: value for name, value in values.items() if name not in PROMPTS})
-        prompts = [values.get(name, self.tell(name)) for name in PROMPTS]
+        prompt, negative_prompt = (values.get(name, self.tell(name)) for name in PROMPTS)
         left = {name: reason for name, reason in self.unknown.items() if name not in values}
-        return FoundSettings(settings, *prompts, left, self.notes)
+        return FoundSettings(settings, prompt, negative_prompt, left, self.notes)
 
-    def tell(self, name: str) -> object:
+    def tell(self, name: str) -> Any:
         """Return a setting or prompt by its name."""
         return self[1 + PROMPTS.index(name)] if name in PROMPTS else getattr(self.settings, name)
 
@@ -65,5 +66,5 @@ class FoundSettings(tuple):
                  else f"{name}: {self.tell(name)}" for name in names]
         return "\n".join([*lines, *self.notes])
 
-    def _repr_pretty_(self, printer: object, cycle: bool) -> None:
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))

@@ -5,6 +5,7 @@ ComfyUI writes two graphs: `prompt`, what was run, and `workflow`, what stood on
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from PIL.PngImagePlugin import PngInfo
 
@@ -13,7 +14,8 @@ from course_lib.sampling.settings import SamplerSettings
 
 CHECKPOINT = "kolors.safetensors"  # stands in the graph; ComfyUI offers its own list instead
 
-Graph = Mapping[str, Mapping[str, object]]  # node id -> {"class_type": ..., "inputs": {name: value or [id, output]}}
+ApiNode = Mapping[str, Any]  # {"class_type": ..., "inputs": {name: value or [id, output]}}
+Graph = Mapping[str, ApiNode]  # by node id
 
 # ComfyUI's own text-to-image graph: id -> class, position and size on the page, its outputs.
 NODES = {
@@ -56,9 +58,11 @@ def build_graph(settings: SamplerSettings, prompt: str, negative_prompt: str, wi
 
 def lay_out(graph: Graph, control_after_generate: str) -> dict[str, object]:
     """Return the graph of `build_graph` in the form that ComfyUI's page opens: places, sizes, numbered links."""
-    links, nodes = [], []
+    links: list[list] = []
+    nodes: list[dict[str, Any]] = []
     for order, (number, (kind, place, size, outputs)) in enumerate(NODES.items()):
-        sockets, widgets = [], []
+        sockets: list[dict[str, object]] = []
+        widgets: list[object] = []
         for name, value in graph[number]["inputs"].items():
             if isinstance(value, list):
                 socket_kind = NODES[value[0]][3][value[1]]

@@ -5,6 +5,7 @@ sigma is the standard deviation of the noise in x = x0 + sigma * noise, x0 being
 
 import math
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,7 +17,7 @@ from course_lib.sampling.settings import SamplerSettings
 DISCARD_PENULTIMATE = frozenset({"dpm_2", "dpm_2_ancestral", "uni_pc", "uni_pc_bh2"})
 
 
-def model_sigmas(scheduler_config: Mapping[str, object]) -> Tensor:
+def model_sigmas(scheduler_config: Mapping[str, Any]) -> Tensor:
     """Return the sigma of each training step, [train_steps], float32, ascending; ValueError unless scaled_linear."""
     if scheduler_config["beta_schedule"] != "scaled_linear":
         raise ValueError(f"beta_schedule {scheduler_config['beta_schedule']!r}: the course knows scaled_linear")

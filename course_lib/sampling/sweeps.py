@@ -106,7 +106,7 @@ def read_values(parameter: str, words: str) -> list[object]:
     parts = [part for part in re.split(r"[,，、;；\s]+", words.strip()) if part]
     kind = int if parameter in WHOLE else float if parameter in DECIMAL else str
     try:
-        values = [kind(part) for part in parts]
+        values: list[object] = [kind(part) for part in parts]
     except ValueError:
         values = []
     if not values or len(set(values)) < len(values):
@@ -122,7 +122,8 @@ def split(items: Sequence[Picture], length: int) -> list[list[Picture]]:
 @torch.no_grad()
 def adherence(pictures: Sequence[Image.Image], prompt: str) -> list[float]:
     """Return for each picture how surely the judge sees the subject that the prompt names, 0 to 1."""
-    subject = list(emoji.subjects()).index(wording.read_prompt(prompt).subject)
+    names: list[str | None] = [*emoji.subjects()]
+    subject = names.index(wording.read_prompt(prompt).subject)
     return load_judge()(to_tensor(pictures))[0].softmax(dim=1)[:, subject].tolist()
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, replace
 from itertools import groupby
+from typing import Any
 
 from diffusers import KolorsPipeline
 from PIL import Image
@@ -27,7 +28,7 @@ class Trial:
     lora_strength: float | None = None
     source: Image.Image | None = None
 
-    def but(self, **changes: object) -> "Trial":
+    def but(self, **changes: Any) -> "Trial":
         """Return the same trial with some of its parts or settings changed, by name."""
         of_settings = {name: value for name, value in changes.items() if name in SETTINGS}
         others = {name: value for name, value in changes.items() if name not in SETTINGS}

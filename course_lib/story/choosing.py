@@ -3,7 +3,7 @@
 `choose(...)` as a cell's last line. Every click and every note is on the disk before the button changes its colour.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -55,7 +55,7 @@ class Chooser(widgets.VBox):
         done = sum(bool(row.kept) for row in self.rows)
         self.status.value = say(text("story_chosen", done=done, count=len(self.rows)), "quiet")
 
-    def save(self, write: object) -> bool:
+    def save(self, write: Callable[[], object]) -> bool:
         """Call what writes, and say False with its problem shown where that fails."""
         try:
             write()

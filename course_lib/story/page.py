@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont
@@ -46,7 +47,8 @@ def chosen(folder: str | Path, story: Story, candidates: Sequence[Candidate] = (
     if missing:
         raise error("story_unchosen", scenes=text("list_comma").join(missing))
     known = {(each.scene, each.file.absolute()): each for each in candidates}
-    return [known.get((number, file)) or read_candidate(file, number) for number, file in zip(numbers, files)]
+    return [known.get((number, file)) or read_candidate(file, number)
+            for number, file in zip(numbers, files) if file]
 
 
 def lay_out(story: Story, kept: Sequence[Candidate]) -> Picture:
@@ -73,7 +75,7 @@ def lay_out(story: Story, kept: Sequence[Candidate]) -> Picture:
     return Picture(sheet, "\n".join([story.title, *(scene.caption for scene in story.scenes)]), chunks=chunks)
 
 
-def describe(story: Story, kept: Sequence[Candidate]) -> dict[str, object]:
+def describe(story: Story, kept: Sequence[Candidate]) -> dict[str, Any]:
     """Return what made a story's panels, as it goes into the picture and onto the page."""
     return {"title": story.title, "scenes": [
         {"caption": scene.caption, "prompt": each.prompt, "negative_prompt": each.negative_prompt,

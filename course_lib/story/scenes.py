@@ -78,7 +78,7 @@ def make_story(title: str, rows: Sequence[tuple[str, str, str]]) -> Story:
     return Story((title.strip(), title.strip()), tuple(scenes))
 
 
-def check_words(name: str, words: object) -> None:
+def check_words(name: str, words: str) -> None:
     """Answer what is no text, empty, or too long for a panel, with a LessonError."""
     check_text(name, words)
     if not words.strip() or len(words) > MOST_LETTERS:

@@ -84,7 +84,7 @@ def suggest(candidates: Sequence[Candidate], story: Story, style: str) -> list[C
         if not row:
             raise error("story_unchosen", scenes=number)
         marks = mark([each.image for each in row], scene, style)
-        best.append(row[max(range(len(row)), key=lambda place, marks=marks: marks[place])])
+        best.append(row[max(range(len(row)), key=marks.__getitem__)])
     return best
 
 

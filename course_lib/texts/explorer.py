@@ -76,4 +76,4 @@ TEXTS = {
     "effect_content": {"zh": "画的东西变了", "en": "what it shows"},
 }
 
-ERRORS = {}
+ERRORS: dict[str, dict[str, tuple[str, str, str]]] = {}

@@ -11,4 +11,4 @@ TEXTS = {
                      "en": "{pictures} pictures, {calls} model calls, about {seconds:.0f} s at most"},
 }
 
-ERRORS = {}
+ERRORS: dict[str, dict[str, tuple[str, str, str]]] = {}

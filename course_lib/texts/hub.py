@@ -55,10 +55,10 @@ TEXTS = {
 ERRORS = {
     "unknown_model": {
         "zh": ("没有叫「{name}」的模型。", "课程自己的名字是：{known}。ModelScope 上的其他模型写成「所有者/名字」，数据集写成「datasets/所有者/名字」。",
-               "改成 load(\"tiny\")，或把名字写完整，例如 Kwai-Kolors/Kolors-diffusers。"),
+               "改成 tiny（load(\"tiny\")），或把名字写完整，例如 Kwai-Kolors/Kolors-diffusers。"),
         "en": ("There is no model called \"{name}\".",
                "The course's own names are: {known}. Another model on ModelScope is owner/name, a data set is datasets/owner/name.",
-               "Use load(\"tiny\"), or the whole name, such as Kwai-Kolors/Kolors-diffusers."),
+               "Use tiny, as in load(\"tiny\"), or the whole name, such as Kwai-Kolors/Kolors-diffusers."),
     },
     "revision_wrong": {
         "zh": ("「{revision}」不能作版本名。", "版本是仓库的分支、标签或提交号，只含字母、数字、点、横线和斜线。", "去掉 revision，或写成 master。"),

@@ -23,4 +23,4 @@ TEXTS = {
     "exercise_smaller": {"zh": "{part} 有 {count:,} 个参数，还有比它大的。", "en": "{part} has {count:,} parameters; another has more."},
 }
 
-ERRORS = {}
+ERRORS: dict[str, dict[str, tuple[str, str, str]]] = {}

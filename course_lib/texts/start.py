@@ -41,9 +41,9 @@ ERRORS = {
         "en": ("The picture is not saved as {path}.", "Pictures are saved as PNG alone, which changes no pixel.", "Let the name end in .png."),
     },
     "python_version": {
-        "zh": ("本课程不能在 Python {found} 上运行。", "需要 Python 3.10、3.11 或 3.12。",
+        "zh": ("本课程不能在 Python {found} 上运行。", "需要 Python 3.10、3.11、3.12 或 3.13。",
                "安装 Python 3.11，然后运行：make start PYTHON=python3.11"),
-        "en": ("The course does not run on Python {found}.", "It needs Python 3.10, 3.11 or 3.12.",
+        "en": ("The course does not run on Python {found}.", "It needs Python 3.10, 3.11, 3.12 or 3.13.",
                "Install Python 3.11, then run: make start PYTHON=python3.11"),
     },
     "start_no_venv": {

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from course_lib.hub import fetching, repository
 from course_lib.machine.configs import CONFIGS
@@ -42,7 +42,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     """Give a parser the flags of the training, each with its help in the learner's language."""
     plain = TrainConfig()
 
-    def add(name: str, **options: object) -> None:
+    def add(name: str, **options: Any) -> None:
         said = text(f"train_flag_{name}", default=options.get("default"))
         parser.add_argument(f"--{name}", help=said, **options)
 

@@ -8,6 +8,7 @@ import math
 from dataclasses import asdict, dataclass, fields, replace
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 from course_lib.checks import check_choice, check_range
 from course_lib.machine.stages import BITS, OPTIMIZERS
@@ -98,7 +99,7 @@ class TrainConfig:
         """Return how many steps the optimizer takes."""
         return self.max_epochs * self.steps_per_epoch
 
-    def but(self, **changes: object) -> "TrainConfig":
+    def but(self, **changes: Any) -> "TrainConfig":
         """Return the same settings with some changed."""
         return replace(self, **changes)
 
@@ -107,7 +108,7 @@ class TrainConfig:
         return json.dumps(asdict(self), default=str, ensure_ascii=False)
 
 
-def tiny_config(**changes: object) -> TrainConfig:
+def tiny_config(**changes: Any) -> TrainConfig:
     """Return settings that teach Tiny Kolors a style in about two minutes on two CPU cores, with changes by name."""
     recipe = TrainConfig(
         lora_alpha=16.0, learning_rate=1e-3,  # a small model bears large steps
@@ -136,11 +137,11 @@ def check_config(config: TrainConfig) -> None:
                             ("validation_every", 0, 10**7), ("validation_levels", 1, 100), ("sample_every", 0, 10**7),
                             ("sample_steps", 1, 1000), ("seed", 0, 2**63), ("sample_seed", 0, MOST_SEED)):
         check_range(name, getattr(config, name), low, high, kind=Integral)
-    for name, low, high in (("lora_alpha", 1e-4, 1e4), ("learning_rate", 1e-10, 10), ("weight_decay", 0, 1),
-                            ("max_grad_norm", 1e-6, 1e6), ("ema_decay", 0, 0.99999), ("rank_dropout", 0, 0.9),
-                            ("min_snr_gamma", 0, 1000), ("offset_noise", 0, 1), ("caption_dropout", 0, 1),
-                            ("prior_weight", 0, 100), ("sample_cfg", 0, 100)):
-        check_range(name, getattr(config, name), low, high)
+    for name, least, most in (("lora_alpha", 1e-4, 1e4), ("learning_rate", 1e-10, 10), ("weight_decay", 0, 1),
+                              ("max_grad_norm", 1e-6, 1e6), ("ema_decay", 0, 0.99999), ("rank_dropout", 0, 0.9),
+                              ("min_snr_gamma", 0, 1000), ("offset_noise", 0, 1), ("caption_dropout", 0, 1),
+                              ("prior_weight", 0, 100), ("sample_cfg", 0, 100)):
+        check_range(name, getattr(config, name), least, most)
     check_choice("lr_scheduler", config.lr_scheduler, SCHEDULES)
     check_choice("min_snr_form", config.min_snr_form, SNR_FORMS)
     check_choice("optimizer", config.optimizer, tuple(OPTIMIZERS))

@@ -6,7 +6,7 @@ needed, and every caption what the text encoder says of it.
 
 import hashlib
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -197,11 +197,17 @@ def draw_prior(pipe: KolorsPipeline, config: TrainConfig, texts: dict[str, Encod
         prompt = config.prior_prompts[number % len(config.prior_prompts)]
         settings = SamplerSettings(seed=number, steps=PRIOR_SETTINGS.steps, cfg=PRIOR_SETTINGS.cfg)
         key = ("prior", source, prompt, settings, width, height)
-        draw = partial(sample, pipe, (texts[prompt], texts[""]), [settings], empty_latent(pipe, width, height))
+        draw = partial(draw_one, pipe, (texts[prompt], texts[""]), settings, empty_latent(pipe, width, height))
         with without_lora(pipe.unet):
-            latents = kept.recall(key, lambda draw=draw: {"latents": draw().cpu()})["latents"]
+            latents = kept.recall(key, draw)["latents"]
         examples.append(Example(texts[prompt], latents))
     return examples
+
+
+def draw_one(pipe: KolorsPipeline, texts: Sequence[Encoded], settings: SamplerSettings, latent: Tensor
+             ) -> dict[str, Tensor]:
+    """Draw one picture's latents, as a cache keeps them."""
+    return {"latents": sample(pipe, texts, [settings], latent).cpu()}
 
 
 class Order:
@@ -211,7 +217,8 @@ class Order:
     """
 
     def __init__(self, examples: list[Example], batch_size: int, seed: int) -> None:
-        self.batch_size, self.seed, self.epoch, self.batches = batch_size, seed, -1, []
+        self.batch_size, self.seed, self.epoch = batch_size, seed, -1
+        self.batches: list[list[int]] = []
         self.shapes: dict[torch.Size, list[int]] = {}
         for number, example in enumerate(examples):
             self.shapes.setdefault(example.latents.shape[1:], []).append(number)

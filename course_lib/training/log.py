@@ -7,7 +7,7 @@ the lines of the steps that it takes again.
 import json
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,7 +117,7 @@ def kept_lines(file: Path, step: int) -> list[dict[str, object]]:
     return kept
 
 
-def to_line(line: dict[str, object]) -> bytes:
+def to_line(line: Mapping[str, object]) -> bytes:
     """Return one line of the log."""
     return json.dumps(line).encode() + b"\n"
 

@@ -5,7 +5,7 @@ UNet's prediction, its error, a step of AdamW on the LoRA's weights alone.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -84,7 +84,7 @@ def show_path(path: Path) -> str:
 def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | None = None, *,
           output_path: str | Path | None = None, resume: bool = False, name: str = "lora",
           stop: Callable[[], bool] = lambda: False, cache: str | Path | None = CACHE,
-          say: Say = print) -> Iterator[StepRecord]:
+          say: Say = print) -> Generator[StepRecord, None, None]:
     """Train a LoRA of the UNet on dataset_path/train and yield a StepRecord after each step; it stays in the UNet.
 
     Writes output_path/name.safetensors, log.jsonl, samples/ and checkpoints to go on from with `resume`; nothing if it
@@ -102,15 +102,15 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
         raise error("train_name_wrong", name=name)
     try:
         with processes.first_alone():
-            data = encode_set(pipe, dataset_path, config, cache=cache and Path(cache), say=say)
+            data = encode_set(pipe, dataset_path, config, cache=Path(cache) if cache else None, say=say)
         with ExitStack() as held:
-            place = output_path and Path(output_path).expanduser()
+            place = Path(output_path).expanduser() if output_path else None
             if place and processes.first:
                 place = held.enter_context(claim(place, name, resume, say))
             run = Run(pipe, data, config, processes, place, name, say)
             held.callback(run.release)
-            if resume:
-                run.resume()
+            if place and resume:
+                run.resume(place)
             written = recording(place if processes.first else None, name, run.counters.step, config, say)
             recorder = held.enter_context(written)
             steps = held.enter_context(closing(take_steps(run, stop)))  # leaving this loop has to end that one
@@ -121,7 +121,7 @@ def train(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | 
         raise error("train_no_memory", cause=first_line(cause)) from cause
 
 
-def take_steps(run: Run, stop: Callable[[], bool]) -> Iterator[StepRecord]:
+def take_steps(run: Run, stop: Callable[[], bool]) -> Generator[StepRecord, None, None]:
     """Take the steps that are left, and yield a record of each."""
     pipe, config, data, processes, counters = run.pipe, run.config, run.data, run.processes, run.counters
     orders = [Order(part, config.batch_size, config.seed) for part in (data.examples, data.prior) if part]
@@ -196,7 +196,8 @@ def fit(pipe: KolorsPipeline, dataset_path: str | Path, config: TrainConfig | No
     """
     output_path = Path(output_path or OUTPUTS / Path(dataset_path).name)
     config = config or choose_config(pipe)
-    processes, records = Processes(), []
+    processes = Processes()
+    records: list[StepRecord] = []
     view = open_view(processes.first)
     try:
         # several processes stop together after a step; alone, what comes before the first step is left at once

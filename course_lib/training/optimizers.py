@@ -10,6 +10,7 @@ import io
 import json
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -114,7 +115,7 @@ def check_like(name: str, found: Tensor, example: Tensor) -> Tensor:
     return found.to(example.device)
 
 
-def check_number(name: str, found: object, example: object) -> int | float:
+def check_number(name: str, found: Any, example: object) -> int | float:
     """Return a number that is of its example's kind, a count not below 0; ValueError for another."""
     kinds = {int: (int,), float: (int, float)}.get(type(example), ())
     if type(found) not in kinds or not math.isfinite(found) or (type(example) is int and found < 0):

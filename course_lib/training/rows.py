@@ -67,7 +67,8 @@ def read_metadata(file: Path) -> list[tuple[int, str, str]]:
     if bad:
         words = text(f"set_{bad.code}", value=bad.value)
         raise error("train_metadata_broken", file=file, cause=text("set_line", line=bad.number, words=words))
-    rows = [(line.number, *(as_text(line.cells.get(column)).strip() for column in COLUMNS)) for line in table.rows]
+    rows = [(line.number, as_text(line.cells.get(FILE)).strip(), as_text(line.cells.get(TEXT)).strip())
+            for line in table.rows]
     if not rows:
         raise error("train_metadata_empty", file=file)
     unnamed, wordless = ([line for line, *row in rows if not row[column]] for column in (0, 1))
@@ -101,6 +102,6 @@ def open_picture(place: Path) -> tuple[str, Image.Image]:
     except Unreadable as cause:
         if cause.code == "too_many_pixels":
             most = MOST_PIXELS // 10**6
-            raise error("train_picture_huge", file=place, pixels=cause.value // 10**6, most=most) from cause
+            raise error("train_picture_huge", file=place, pixels=int(cause.value) // 10**6, most=most) from cause
         raise error("train_picture_broken", file=place, cause=cause.words) from cause
     return opened.sha256, opened.image

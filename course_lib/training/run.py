@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -60,7 +60,8 @@ class Run:
         self.best: list[Tensor] | None = None
         self.good = (0, [weight.detach().clone() for weight in self.weights])  # step, weights that gave a sound loss
         self.counters = Counters()
-        self.started, self.path = time.perf_counter(), None
+        self.started = time.perf_counter()
+        self.path: Path | None = None
 
     def add_weights(self) -> dict[str, torch.nn.Parameter]:
         """Add the LoRA to the UNet, in place of those it had, and return its weights by name.
@@ -124,11 +125,11 @@ class Run:
         """Compute in 16 bits what bears it, where the precision is mixed."""
         return torch.autocast(self.device.type, DTYPES[self.precision], enabled=self.precision != "32")
 
-    def resume(self) -> None:
+    def resume(self, folder: Path) -> None:
         """Go on from the checkpoint in the output folder, where there is one."""
-        found = read_state(self.output_path / CHECKPOINTS, self.parameters, self.optimizer, self.config, self.about())
+        found = read_state(folder / CHECKPOINTS, self.parameters, self.optimizer, self.config, self.about())
         if found is None:
-            self.say(text("train_resume_none", folder=self.output_path))
+            self.say(text("train_resume_none", folder=folder))
             return
         self.counters, extras = found
         names = list(self.parameters)
@@ -243,8 +244,10 @@ class Run:
 
     def keep_samples(self, pictures: Sequence[Picture]) -> None:
         """Write sample pictures into the output folder; where that fails it is told, and the training goes on."""
+        if self.output_path is None:
+            return
         try:
-            for number, picture in enumerate(pictures if self.output_path else (), 1):
+            for number, picture in enumerate(pictures, 1):
                 picture.save(self.output_path / SAMPLES / f"step{self.counters.step:06}_{number}.png")
         except LessonError as problem:
             self.say(str(problem))
@@ -312,7 +315,7 @@ def choose_precision(config: TrainConfig, device: torch.device, say: Say) -> str
 
 def has_fp16() -> bool:
     """Say whether this CPU computes in fp16 by itself; others imitate it, several times slower than float32."""
-    read = getattr(torch.cpu, "get_capabilities", dict)  # older torch cannot say
+    read: Callable[[], Mapping[str, object]] = getattr(torch.cpu, "get_capabilities", dict)  # older torch cannot say
     return any(read().get(name) for name in FP16_CPU)
 
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import ipywidgets as widgets
 
@@ -37,7 +38,7 @@ class Dial:
         self._on_change = on_change
 
     @property
-    def value(self) -> object:
+    def value(self) -> float | str:
         """The number in the field; what is no number comes back as its letters, for `check_settings` to refuse."""
         if self.name != "seed":
             return self.field.value
@@ -93,7 +94,7 @@ class Controls:
 
     def read(self) -> Trial:
         """Return the trial that the fields show."""
-        numbers = {name: dial.value for name, dial in self.dials.items()}
+        numbers: dict[str, Any] = {name: dial.value for name, dial in self.dials.items()}
         lora_strength = numbers.pop("lora_strength", None)
         settings = SamplerSettings(**numbers, **{name: menu.value for name, menu in self.menus.items()})
         return Trial(self.prompt.value, settings, self.negative_prompt.value, lora_strength, self._source)

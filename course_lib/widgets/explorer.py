@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import Any
 
 import ipywidgets as widgets
 from diffusers import KolorsPipeline
@@ -25,6 +26,7 @@ from course_lib.sampling.settings import SamplerSettings, check_settings, next_s
 from course_lib.sampling.step import Cancelled, Step
 from course_lib.sampling.sweeps import PARAMETERS
 from course_lib.sampling.trials import Trial, draw_trial, list_changes, list_loras
+from course_lib.widgets.closing import close_whole
 from course_lib.widgets.controls import Controls
 from course_lib.widgets.panels import (
     CodePanel,
@@ -118,12 +120,9 @@ class Explorer(widgets.VBox):
         """Take the explorer away, its thread and every control in it."""
         if hasattr(self, "worker"):
             self.worker.close()
-        waiting = list(self.children)
-        while waiting:
-            child = waiting.pop()
-            waiting += getattr(child, "children", ())
-            child.close()
-        super().close()
+        if hasattr(self, "steps"):
+            close_whole(self._link, *self.steps.links)
+        close_whole(self)
 
     def refresh(self) -> None:
         """Draw what the controls show; an older picture that is still being drawn is given up."""
@@ -167,20 +166,20 @@ class Explorer(widgets.VBox):
         self.stage.add_class("kolors-stage")
 
     def _make_panels(self, parameters: list[str]) -> None:
-        given = {"names": parameters, "read_trial": lambda: self.trial,
-                 "call_seconds": lambda: self._call_seconds, "run": self._run, "stop": self._stop}
+        given: dict[str, Any] = {"names": parameters, "read_trial": lambda: self.trial,
+                                 "call_seconds": lambda: self._call_seconds, "run": self._run, "stop": self._stop}
         self.compare = ComparePanel(self.pin, self.restore)
         self.strip, self.grid = StripPanel(**given), GridPanel(**given)
         self.steps, self.history, self.code = StepsPanel(), HistoryPanel(self.restore), CodePanel()
-        panels = {"compare": self.compare, "strip": self.strip, "grid": self.grid, "steps": self.steps,
-                  "history": self.history, "code": self.code}
+        boxes = {"compare": self.compare.box, "strip": self.strip.box, "grid": self.grid.box,
+                 "steps": self.steps.box, "history": self.history.box, "code": self.code.box}
         # Real buttons, unlike tabs, are reached by the Tab key and wrap in a narrow window.
         self.panel_buttons = widgets.ToggleButtons(
-            options=[(text(f"panel_{name}"), name) for name in panels], style={"button_width": "auto"})
+            options=[(text(f"panel_{name}"), name) for name in boxes], style={"button_width": "auto"})
         self.panel_buttons.add_class("kolors-panels")
-        self.panel_stack = widgets.Stack([panel.box for panel in panels.values()], selected_index=0)
+        self.panel_stack = widgets.Stack([*boxes.values()], selected_index=0)
         self.panel_stack.add_class("kolors-panel")
-        widgets.jslink((self.panel_buttons, "index"), (self.panel_stack, "selected_index"))
+        self._link = widgets.jslink((self.panel_buttons, "index"), (self.panel_stack, "selected_index"))
         self.panel_buttons.observe(lambda change: self._open(change.new), "value")
 
     def _open(self, name: str) -> None:

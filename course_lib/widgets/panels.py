@@ -3,7 +3,9 @@
 Each has a `box` to show and is told of pictures; what it wants it asks for through the functions it is given.
 """
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import ipywidgets as widgets
 from PIL import Image
@@ -14,6 +16,8 @@ from course_lib.pictures.measures import distance
 from course_lib.pictures.picture import Picture, encode_png
 from course_lib.sampling.sweeps import (
     MEASURES,
+    Grid,
+    Strip,
     film_strip,
     grid_trials,
     read_values,
@@ -22,6 +26,7 @@ from course_lib.sampling.sweeps import (
     xy_grid,
 )
 from course_lib.sampling.trials import Trial, list_changes, write_code
+from course_lib.widgets.closing import close_whole
 from course_lib.widgets.style import say, say_problem
 
 KEPT = 12  # pictures in the history
@@ -35,7 +40,7 @@ Made = tuple[Trial, Picture]
 Run = Callable[[Callable, Callable, widgets.HTML], None]
 
 
-def button(key: str, on_click: Callable[[], None], icon: str = "", **values: object) -> widgets.Button:
+def button(key: str, on_click: Callable[[], object], icon: str = "", **values: object) -> widgets.Button:
     """Return a button with a text of messages.py that calls a function without arguments."""
     made = widgets.Button(description=text(key, **values), icon=icon).add_class(f"kolors-{key.replace('_', '-')}")
     made.on_click(lambda _: on_click())
@@ -57,7 +62,7 @@ def picture_box(name: str) -> tuple[widgets.Image, widgets.HTML, widgets.VBox]:
 class ComparePanel:
     """Picture A, which stays, beside picture B, the newest, and what differs; warns when two things changed."""
 
-    def __init__(self, pin: Callable[[], None], restore: Callable[[Trial], None]):
+    def __init__(self, pin: Callable[[], None], restore: Callable[[Trial], object]):
         self.pinned: Made | None = None
         self.guard = widgets.HTML(say(text("compare_empty"), "quiet")).add_class("kolors-guard")
         self._first, self._first_words, first = picture_box("a")
@@ -115,13 +120,13 @@ class AxisFields:
         return self.parameter.value, read_values(self.parameter.value, self.values.value)
 
 
-class SweepPanel:
+class SweepPanel(ABC):
     """What film strip and grid share: fields, what it will cost, a button to draw and one to stop, the figure."""
 
     def __init__(self, axes: Sequence[AxisFields], fields: Sequence[widgets.Widget], read_trial: Callable[[], Trial],
                  call_seconds: Callable[[], float | None], run: Run, stop: Callable[[], None]):
         self._axes, self._read_trial, self._call_seconds, self._run = axes, read_trial, call_seconds, run
-        self.result = None
+        self.result: Strip | Grid | None = None
         self.cost = widgets.HTML().add_class("kolors-cost")
         self.words = widgets.HTML()
         self.figure = widgets.Image(format="png", layout={"display": "none"}).add_class("kolors-figure")
@@ -129,6 +134,14 @@ class SweepPanel:
         self.box = widgets.VBox([*(axis.box for axis in axes), row(*fields), buttons, self.words, self.figure])
         for field in [part for axis in axes for part in (axis.parameter, axis.values)] + list(fields):
             field.observe(lambda change: self.tell_cost(), "value")
+
+    @abstractmethod
+    def list_trials(self) -> list[Trial]:
+        """Return every trial that the fields ask for."""
+
+    @abstractmethod
+    def make_drawing(self) -> Callable:
+        """Return the function that draws as the fields now stand."""
 
     def tell_cost(self) -> None:
         """Say what drawing would cost with the fields as they are."""
@@ -144,7 +157,7 @@ class SweepPanel:
         except LessonError as problem:
             self.words.value = say_problem(problem)
 
-    def show(self, result: object) -> None:
+    def show(self, result: Strip | Grid) -> None:
         """Show a finished strip or grid."""
         self.result = result
         self.figure.value = encode_png(result.figure.image)
@@ -155,7 +168,7 @@ class SweepPanel:
 class StripPanel(SweepPanel):
     """One parameter over chosen values, each with several seeds, and a measured curve."""
 
-    def __init__(self, names: Sequence[str], **given: object):
+    def __init__(self, names: Sequence[str], **given: Any):
         plain = {"style": {"description_width": "initial"}}
         self.axis = AxisFields("strip_parameter", "cfg", names)
         self.measure = widgets.Dropdown(options=[(text(f"measure_{name}"), name) for name in MEASURES],
@@ -179,7 +192,7 @@ class StripPanel(SweepPanel):
 class GridPanel(SweepPanel):
     """Two parameters, every pair of their values a picture."""
 
-    def __init__(self, names: Sequence[str], **given: object):
+    def __init__(self, names: Sequence[str], **given: Any):
         self.x, self.y = AxisFields("grid_x", "sampler_name", names), AxisFields("grid_y", "scheduler", names)
         super().__init__([self.x, self.y], [], **given)
 
@@ -202,8 +215,8 @@ class StepsPanel:
                                          style={"description_width": "initial"}).add_class("kolors-scrub")
         empty = widgets.VBox([widgets.HTML(say(text("steps_empty"), "quiet"))])
         self.frames = widgets.Stack([empty], selected_index=0)
-        widgets.jslink((self._play, "value"), (self._slider, "value"))
-        widgets.jslink((self._slider, "value"), (self.frames, "selected_index"))
+        self.links = (widgets.jslink((self._play, "value"), (self._slider, "value")),
+                      widgets.jslink((self._slider, "value"), (self.frames, "selected_index")))
         self.box = widgets.VBox([row(self._play, self._slider), self.frames])
 
     def show(self, frames: Sequence[Image.Image], captions: Sequence[str]) -> None:
@@ -216,9 +229,7 @@ class StepsPanel:
             self.frames.children, self.frames.selected_index = boxes, last
         self._play.max = self._slider.max = last
         self._play.value = self._slider.value = last
-        for frame in old:
-            for part in (*frame.children, frame):
-                part.close()
+        close_whole(*old)
 
 
 class HistoryPanel:
@@ -238,10 +249,10 @@ class HistoryPanel:
         before = self.made[0][0] if self.made else None
         self.made = [made, *self.made][:KEPT]
         cards = self._strip.children if self._number else ()
+        hint = () if self._number else self._strip.children
         self._number += 1
         self._strip.children = [self._card(made, before), *cards][:KEPT]
-        for old in cards[KEPT - 1:]:
-            old.close()
+        close_whole(*hint, *cards[KEPT - 1:])
 
     def _card(self, made: Made, before: Trial | None) -> widgets.VBox:
         trial, picture = made

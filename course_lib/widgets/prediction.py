@@ -71,7 +71,9 @@ class PredictionBar:
     def reveal(self) -> None:
         """Show the picture that was kept back, and hold the guess, if there is one, against what was measured."""
         before, after, guess = self.before, self._after, self.guess.value
-        if guess is not None:
+        if after is None:  # a second click, faster than the button is switched off
+            return
+        if before is not None and guess is not None:
             measured = measure_effect(before[1].image, after[1].image)
             self.predictions.append(Prediction(before[0], after[0], guess, measured))
             words = text("predict_right" if guess == measured else "predict_wrong", guess=text(f"effect_{guess}"),

@@ -118,10 +118,11 @@ def is_sent(found: Place, root: Graph, types: Types) -> bool:
         return False
     if node.type not in types and any(names.match(node.type) for names in (SETTER, GETTER, PAGE_ONLY)):
         return False
-    while found is not None:
-        if not found.node.is_active:
+    place: Place | None = found
+    while place is not None:
+        if not place.node.is_active:
             return False
-        found = found.host
+        place = place.host
     return True
 
 
@@ -163,7 +164,7 @@ def hold(found: Place, name: str) -> "Value | None":
     """
     host = found.host
     shown = host.node.shown.get((found.node.id, name)) if host else None
-    outer = hold(host, shown) if shown is not None else None
+    outer = hold(host, shown) if host and shown is not None else None
     if outer is not None:
         return outer
     return Value(found.node.widgets[name]) if found.node.widgets.get(name) is not None else None
@@ -183,7 +184,12 @@ def wrap(value: object) -> object:
 def has_choice(words: str) -> bool:
     """Say whether a prompt holds {a|b}."""
     counts: list[int] = []
-    choose(words, lambda options: counts.append(len(options)) or options[0])
+
+    def count(options: list[str]) -> str:
+        counts.append(len(options))
+        return options[0]
+
+    choose(words, count)
     return any(count > 1 for count in counts)
 
 
@@ -265,7 +271,8 @@ def follow_name(found: Place, places: Mapping[str, Place]) -> tuple[Place, Link 
     """
     if SETTER.match(found.node.type):
         return found, next(iter(found.node.inputs.values()), None)
-    name, level = next(iter(found.node.widgets.values()), None), found
+    name = next(iter(found.node.widgets.values()), None)
+    level: Place | None = found
     while level is not None:
         setters = [node for node in level.graph.nodes.values()
                    if SETTER.match(node.type) and next(iter(node.widgets.values()), None) == name]
@@ -298,7 +305,8 @@ def fits(first: str, second: str) -> bool:
 def enter(host: Place, slot: int, places: Mapping[str, Place], root: Graph) -> tuple[Place, Link | None]:
     """Return the inner end that an output of a subgraph's node shows, and the link that leads to it."""
     inside = root.subgraphs[host.node.type].nodes.get(SUBGRAPH_OUTPUT)
-    names = [*inside.inputs] if inside else []
-    wanted = host.node.outputs[slot].name
+    if inside is None:
+        return host, None
+    names, wanted = [*inside.inputs], host.node.outputs[slot].name
     name = wanted if wanted in names else names[slot] if slot < len(names) else None
-    return places[f"{host.id}:{SUBGRAPH_OUTPUT}"] if inside else host, inside.inputs[name] if name is not None else None
+    return places[f"{host.id}:{SUBGRAPH_OUTPUT}"], inside.inputs[name] if name is not None else None

@@ -4,12 +4,14 @@ What is wrong is told in the server's own form, {"error": ..., "node_errors": {i
 function says it in the learner's language whether the notebook found it or a ComfyUI.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from typing import TypeGuard
 
 from course_lib.messages import LessonError, error
 from course_lib.workflow.explaining import list_errors, name_node
+from course_lib.workflow.node_types import NodeClass
 
 Prompt = dict[str, dict]  # node id -> {"class_type": ..., "inputs": {name: value or [node id, output]}}
 CONVERT = {"INT": int, "FLOAT": float, "STRING": str, "BOOLEAN": bool}
@@ -34,7 +36,7 @@ class Checked:
     node_errors: dict[str, dict] = field(default_factory=dict)
 
 
-def check(graph: Mapping[str, object], kinds: Mapping[str, type]) -> Checked:
+def check(graph: Mapping[str, object], kinds: Mapping[str, NodeClass]) -> Checked:
     """Return the nodes that lead to a good output, their values converted; WorkflowError where no output is good."""
     prompt = {str(node): read_node(node, about) for node, about in graph.items()}
     for node, about in prompt.items():
@@ -68,13 +70,13 @@ def check(graph: Mapping[str, object], kinds: Mapping[str, type]) -> Checked:
 def read_node(node: object, about: object) -> dict:
     """Return a copy of one node with what the check needs: links [id as text, output], class_type or None."""
     about = about if isinstance(about, Mapping) else {}
-    inputs = about.get("inputs") if isinstance(about.get("inputs"), Mapping) else {}
-    kind = about.get("class_type")
+    given, kind = about.get("inputs"), about.get("class_type")
+    inputs = given if isinstance(given, Mapping) else {}
     copied = {name: [str(value[0]), value[1]] if is_link(value) else value for name, value in inputs.items()}
     return {**about, "class_type": kind if isinstance(kind, str) else None, "inputs": copied}
 
 
-def is_link(value: object) -> bool:
+def is_link(value: object) -> TypeGuard[Sequence]:
     """Say whether an input's value is a link [node id, output]."""
     return isinstance(value, (list, tuple)) and len(value) == 2 and isinstance(value[0], (str, int)) \
         and isinstance(value[1], int)
@@ -124,7 +126,7 @@ def tell_errors(prompt: Prompt, outputs: list[str], errors: Mapping[str, list[di
             for node, found in errors.items()}
 
 
-def check_node(node: str, prompt: Prompt, kinds: Mapping[str, type]) -> list[dict]:
+def check_node(node: str, prompt: Prompt, kinds: Mapping[str, NodeClass]) -> list[dict]:
     """Return what is wrong with a node's inputs, and convert its values as ComfyUI does."""
     kind, inputs = kinds[prompt[node]["class_type"]], prompt[node]["inputs"]
     types = kind.INPUT_TYPES()
@@ -138,7 +140,7 @@ def check_node(node: str, prompt: Prompt, kinds: Mapping[str, type]) -> list[dic
             elif part == "required":
                 found.append(problem("required_input_missing", "Required input is missing", name, name))
     told = {name: inputs[name] for name in own if name in inputs and not is_link(inputs[name])}
-    if own and not found and told.keys() == set(own):
+    if validate and own and not found and told.keys() == set(own):
         answer = validate(**told)
         if answer is not True:
             found.append(problem("custom_validation_failed", "Custom validation failed for node", own[0],
@@ -146,7 +148,7 @@ def check_node(node: str, prompt: Prompt, kinds: Mapping[str, type]) -> list[dic
     return found
 
 
-def check_input(name: str, config: list, prompt: Prompt, inputs: dict, kinds: Mapping[str, type],
+def check_input(name: str, config: list, prompt: Prompt, inputs: dict, kinds: Mapping[str, NodeClass],
                 own: bool) -> list[dict]:
     """Return what is wrong with one input, a link or a value, and convert the value; `own`: its class checks it."""
     value, kind = inputs[name], config[0]
@@ -176,7 +178,7 @@ def check_input(name: str, config: list, prompt: Prompt, inputs: dict, kinds: Ma
     return []
 
 
-def check_link(name: str, value: list, about: dict, prompt: Prompt, kinds: Mapping[str, type]) -> list[dict]:
+def check_link(name: str, value: list, about: dict, prompt: Prompt, kinds: Mapping[str, NodeClass]) -> list[dict]:
     """Return what is wrong with a link: its form, the node at its other end, that node's output, the type."""
     if not is_link(value):
         return [problem("bad_linked_input", "Bad linked input, must be a length-2 list of [node_id, slot_index]", name,

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from graphlib import CycleError, TopologicalSorter
+from typing import Any
 
 from course_lib.messages import text
 
@@ -15,7 +16,7 @@ def clean(said: object, most: int = MOST_SHOWN) -> str:
     return line if len(line) <= most else line[:most] + "…"
 
 
-def dig(found: object, *keys: str) -> object:
+def dig(found: Any, *keys: str) -> Any:
     """Return what lies behind keys in dicts in each other, None where one is missing."""
     for key in keys:
         found = found.get(key) if isinstance(found, dict) else None
@@ -44,7 +45,8 @@ def list_problems(found: object) -> list[tuple[str, dict]]:
 
 def describe(problem: dict) -> str:
     """Say one entry of node_errors in the learner's language, in ComfyUI's words where its type is unknown."""
-    more = problem.get("extra_info") if isinstance(problem.get("extra_info"), dict) else {}
+    about = problem.get("extra_info")
+    more = about if isinstance(about, dict) else {}
     config = more.get("input_config")
     kind, bounds = (config[0], config[1]) if isinstance(config, list) and len(config) == 2 else ("?", {})
     values = {"input": clean(more.get("input_name", "?"), 80), "value": clean(repr(more.get("received_value")), 120),

@@ -104,13 +104,25 @@ def as_number(value: object, default: float = 0.0) -> float:
     return max(-10**6, min(10**6, value))
 
 
-def as_numbers(value: object, count: int) -> tuple[float, ...] | None:
-    """Return the first numbers of a list, or of the object {"0": ..., "1": ...} that older pages wrote."""
+def as_numbers(value: object, count: int) -> list[float]:
+    """Return the first numbers of a list, or of the object {"0": ..., "1": ...} that older pages wrote; else none."""
     if isinstance(value, dict):
         value = [value.get(str(place)) for place in range(count)]
     if not isinstance(value, list) or len(value) < count:
-        return None
-    return tuple(as_number(part) for part in value[:count])
+        return []
+    return [as_number(part) for part in value[:count]]
+
+
+def as_pair(value: object) -> tuple[float, float] | None:
+    """Return two numbers, such as a node's place or size; None for anything else."""
+    numbers = as_numbers(value, 2)
+    return (numbers[0], numbers[1]) if numbers else None
+
+
+def as_box(value: object) -> tuple[float, float, float, float] | None:
+    """Return left, top, width and height; None for anything else."""
+    numbers = as_numbers(value, 4)
+    return (numbers[0], numbers[1], numbers[2], numbers[3]) if numbers else None
 
 
 def as_text(value: object) -> str:

@@ -26,7 +26,7 @@ def add_groups(root: Graph, types: Types, problems: list[str]) -> None:
     todo = [root, *root.subgraphs.values()]
     while todo:  # group nodes may stand in each other
         for kind in {node.type for node in todo.pop().nodes.values()} - root.subgraphs.keys():
-            prefix = next((prefix for prefix in GROUP_PREFIXES if kind.startswith(prefix)), None)
+            prefix = next((prefix for prefix in GROUP_PREFIXES if kind.startswith(prefix)), "")
             part = as_dict(described.get(kind.removeprefix(prefix))) if prefix else {}
             if as_list(part.get("nodes")):
                 root.subgraphs[kind] = read_group(kind.removeprefix(prefix), part, types, problems)

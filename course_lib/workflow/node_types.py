@@ -5,6 +5,7 @@ Read from the answer of ComfyUI's /object_info, from node classes, or from the t
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from course_lib.messages import error
 
@@ -37,6 +38,24 @@ class InputType:
     dynamic: bool = False  # ComfyUI's page chooses from {a|b} in the text before it sends it
     forced: bool = False  # of a widget's kind, but only to be linked
     upload: bool = False
+
+
+class NodeClass(Protocol):
+    """A class of nodes as ComfyUI wants it: its inputs, what it gives, and which of its methods to call."""
+
+    @property
+    def RETURN_TYPES(self) -> tuple[str, ...]:
+        """The kinds of its outputs."""
+
+    @property
+    def FUNCTION(self) -> str:
+        """The name of the method that runs it."""
+
+    def INPUT_TYPES(self) -> dict:
+        """Return its inputs: {"required": {name: (kind, {bounds})}, "optional": ...}."""
+
+    def __call__(self) -> object:
+        """Make a node."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +93,7 @@ def read_types(definitions: Mapping[str, object]) -> dict[str, NodeType]:
     return {str(name): read_type(str(name), found) for name, found in definitions.items()}
 
 
-def read_type(name: str, found: object) -> NodeType:
+def read_type(name: str, found: Any) -> NodeType:
     """Return one definition as a NodeType; LessonError naming the class where it cannot be read."""
     if isinstance(found, NodeType):
         return found
@@ -84,7 +103,7 @@ def read_type(name: str, found: object) -> NodeType:
         raise error("graph_definition", name=name, cause=cause) from cause
 
 
-def describe_class(name: str, node_class: type) -> dict[str, object]:
+def describe_class(name: str, node_class: NodeClass) -> dict[str, object]:
     """Return what /object_info would say of a node class."""
     return {"input": node_class.INPUT_TYPES(), "output": node_class.RETURN_TYPES,
             "output_name": getattr(node_class, "RETURN_NAMES", None), "category": getattr(node_class, "CATEGORY", ""),
@@ -92,7 +111,7 @@ def describe_class(name: str, node_class: type) -> dict[str, object]:
             "output_node": getattr(node_class, "OUTPUT_NODE", False)}
 
 
-def read_description(name: str, found: Mapping[str, object]) -> NodeType:
+def read_description(name: str, found: Mapping[str, Any]) -> NodeType:
     """Read one entry of /object_info."""
     inputs, order = {}, found.get("input_order") or {}
     for part in ("required", "optional"):

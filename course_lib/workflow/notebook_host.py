@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
+from typing import TypeAlias
 
 from diffusers import KolorsPipeline
 from PIL import Image
@@ -25,7 +26,7 @@ LOADERS = {**MODEL_INPUTS, **PART_INPUTS, "DownloadAndLoadChatGLM3": None}  # cl
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif")
 MOST_FILES = 99_999  # SaveImage writes the number in five digits
 
-Models = Mapping[str, str | KolorsPipeline] | str | KolorsPipeline | None
+Models: TypeAlias = Mapping[str, str | KolorsPipeline] | str | KolorsPipeline | None
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,8 @@ class NotebookHost(Host):
         self.input_folder = Path(pictures) if pictures else FOLDER / "input"
         self.lora_folders = (Path.cwd(), CAMP, COURSE, COURSE / "outputs" / "loras")
         self.models = name_models(prompt, models)
-        self.node, self.notes = "", []
+        self.node = ""
+        self.notes: list[str] = []
 
     def list_names(self, kind: str) -> list[str]:
         """List the names that a node may choose: of models, of LoRAs and pictures that are there."""
@@ -71,7 +73,7 @@ class NotebookHost(Host):
 
     def choose(self, name: str | None) -> str | KolorsPipeline:
         """Return what stands behind a name; behind a part's, and without one, what stands behind the first model's."""
-        return self.models.get(name) or next(iter(self.models.values()), "tiny")
+        return self.models.get(name or "") or next(iter(self.models.values()), "tiny")
 
     def identify(self, node: str) -> object:
         """Return what tells the model that a loader gives from another one, None for other nodes."""
@@ -92,11 +94,12 @@ class NotebookHost(Host):
 
     def watch(self, pipe: KolorsPipeline) -> Callable[[Step], object] | None:
         """Return what tells the callback of each step, and hands on its True that stops."""
-        if self.callback is None:
+        callback = self.callback
+        if callback is None:
             return None
         kind = self.prompt[self.node]["class_type"]
-        return lambda step: self.callback(Progress(self.node, kind, step.index + 1, step.steps,
-                                                   lambda: preview(pipe, step.denoised)))
+        return lambda step: callback(Progress(self.node, kind, step.index + 1, step.steps,
+                                              lambda: preview(pipe, step.denoised)))
 
     def note(self, words: str) -> None:
         """Keep a note for the node's result, once."""

@@ -1,6 +1,7 @@
 """From nodes and links to the page's form (UI JSON)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from course_lib.workflow.api_form import Types
 from course_lib.workflow.layout import Box, complete, place
@@ -70,13 +71,14 @@ def number_links(graph: Graph) -> tuple[dict[tuple[str, str], int], list[tuple[L
 def write_node(node: Node, box: Box, numbers: Mapping[tuple[str, str], int],
                given: Mapping[tuple[str, int], list[int]], types: Types, order: int) -> dict[str, object]:
     """Return one node of the page's form; `numbers` are the links at its inputs, `given` those at its outputs."""
-    written = {"id": as_number_id(node.id), "type": node.type, "pos": [*box[:2]], "size": [*box[2:]], "flags": {},
-               "order": order, "mode": node.mode,
-               "inputs": [{**write_socket(socket), "link": numbers.get((node.id, name))}
-                          for name, socket in node.sockets.items()],
-               "outputs": [{**write_socket(socket), "slot_index": slot, "links": given.get((node.id, slot))}
-                           for slot, socket in enumerate(node.outputs)],
-               "properties": node.properties}
+    written: dict[str, Any] = {
+        "id": as_number_id(node.id), "type": node.type, "pos": [*box[:2]], "size": [*box[2:]], "flags": {},
+        "order": order, "mode": node.mode,
+        "inputs": [{**write_socket(socket), "link": numbers.get((node.id, name))}
+                   for name, socket in node.sockets.items()],
+        "outputs": [{**write_socket(socket), "slot_index": slot, "links": given.get((node.id, slot))}
+                    for slot, socket in enumerate(node.outputs)],
+        "properties": node.properties}
     if node.title:
         written["title"] = node.title
     if node.extra.get("widgets_form") == "dict":
@@ -129,6 +131,7 @@ def write_link(graph: Graph, link: Link, number: int, inside: bool) -> list | di
 
 def write_end(node: Node, end: str, part: str, links: list[tuple[Link, int]]) -> dict[str, object]:
     """Return one end of a subgraph and the sockets there."""
+    assert node.position and node.size, f"the end {node.id} has no place"  # `add_ends` gives each one
     sockets = node.outputs if part == "inputs" else node.sockets.values()
     numbers = [[number for link, number in links if (
         link.source == node.id and link.output == slot if part == "inputs"

@@ -114,7 +114,7 @@ class Graph:
         done: set[str] = set()
         for start in self.nodes:
             way: dict[str, Iterator[str]] = {}  # from a node back to what it needs
-            todo = start
+            todo: str | None = start
             while todo is not None:
                 if todo in way:
                     return list(way)[list(way).index(todo):][::-1]

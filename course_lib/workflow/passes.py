@@ -7,6 +7,7 @@ remain, both are returned: what they agree in is sure.
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from course_lib.workflow.sampler_nodes import is_sampler
 from course_lib.workflow.values import REROUTE, Broken, Prompt, is_link, list_links, pass_on
@@ -35,10 +36,10 @@ class Passes:
 
 def find_passes(prompt: Prompt, file_name: str) -> Passes:
     """Return the passes of the picture that a file of this name ("" where unknown) holds; KeyError where none is."""
-    every, ends = [number for number in prompt if is_sampler(prompt[number])], list_ends(prompt)
-    if (len(every) + len(ends)) * len(prompt) > MOST_STEPS:
+    every, saved = [number for number in prompt if is_sampler(prompt[number])], list_ends(prompt)
+    if (len(every) + len(saved)) * len(prompt) > MOST_STEPS:
         raise KeyError("too many")
-    ends = {number: walk_back(prompt, number) for number in ends}
+    ends = {number: walk_back(prompt, number) for number in saved}
     drawn = [number for number in ends if ends[number][0]]
     chosen = choose_ends(prompt, [*ends], drawn, file_name)
     walks = [ends[number] for number in chosen] or walk_unended(prompt, every, [ends[number] for number in drawn])
@@ -79,7 +80,7 @@ def choose_ends(prompt: Prompt, ends: Sequence[str], drawn: Sequence[str], file_
     return named or saving or (showing if all(shows(prompt[number]) for number in ends) else [])
 
 
-def shows(node: Mapping[str, object]) -> bool:
+def shows(node: Mapping[str, Any]) -> bool:
     """Say whether a node shows pictures and saves none."""
     return SHOWS.search(node["class_type"]) is not None and SAVES.search(node["class_type"]) is None
 

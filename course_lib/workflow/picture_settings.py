@@ -7,6 +7,7 @@ ComfyUI writes two workflows: `prompt`, what was run, and `workflow`, what stood
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 from course_lib.messages import LessonError, error, text
 from course_lib.pictures.text_chunks import PictureTexts, read_texts
@@ -16,6 +17,7 @@ from course_lib.sampling.settings import CONTROLS, SamplerSettings, check_settin
 from course_lib.workflow.api_form import write_api
 from course_lib.workflow.graph import Workflow, read
 from course_lib.workflow.node_types import CONTROL
+from course_lib.workflow.parts import Graph, Node
 from course_lib.workflow.passes import Passes, find_passes
 from course_lib.workflow.sampler_nodes import read_sampler
 from course_lib.workflow.values import Broken, name_node
@@ -97,9 +99,10 @@ def agree(found: list[FoundSettings], passes: Passes) -> FoundSettings:
         values = [one.tell(name) for one in found]
         if name not in unknown and any(value != values[0] for value in values):
             unknown[name] = text("found_several", nodes=", ".join(f"#{number}" for number in passes.first[:10]))
-    settings = replace(found[0].settings, **dict.fromkeys(set(unknown) - set(PROMPTS)))
-    prompts = [None if name in unknown else found[0].tell(name) for name in PROMPTS]
-    return FoundSettings(settings, *prompts, unknown, [note for one in found for note in one.notes])
+    untold: dict[str, Any] = dict.fromkeys(set(unknown) - set(PROMPTS))
+    prompt, negative_prompt = (None if name in unknown else found[0].tell(name) for name in PROMPTS)
+    return FoundSettings(replace(found[0].settings, **untold), prompt, negative_prompt, unknown,
+                         [note for one in found for note in one.notes])
 
 
 def tell_passes(prompt: dict[str, dict], passes: Passes) -> list[str]:
@@ -121,7 +124,8 @@ def tell_passes(prompt: dict[str, dict], passes: Passes) -> list[str]:
 
 def find_control(workflow: Workflow, number: str) -> str:
     """Return what the page does to a sampler's seed after a picture; "fixed" where no page tells."""
-    graph, node = workflow, None
+    graph: Graph | None = workflow
+    node: Node | None = None
     for part in number.split(":"):
         node = graph.nodes.get(part) if graph else None
         graph = workflow.subgraphs.get(node.type) if node else None

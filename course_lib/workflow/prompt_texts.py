@@ -5,6 +5,7 @@ away. Where more than one text arrives, no single prompt made the picture: that 
 """
 
 import re
+from collections.abc import Sequence
 
 from course_lib.messages import text
 from course_lib.workflow.reading import is_link
@@ -55,6 +56,7 @@ def tell_prompt(prompt: Prompt, link: object, side: str) -> Told:
     found: dict[str, None] = {}
     notes: list[str] = []
     todo, seen = [link], set()
+    more: Sequence[object]
     while todo:
         try:
             value = trace(prompt, todo.pop())

@@ -5,9 +5,10 @@ What does not fit is left out and named in a list of problems; a broken file nev
 
 from collections.abc import Iterable, Mapping
 from itertools import count
+from typing import Any, TypeGuard
 
 from course_lib.messages import error, text
-from course_lib.workflow.files import as_dict, as_list, as_number, as_numbers, as_text
+from course_lib.workflow.files import as_box, as_dict, as_list, as_number, as_pair, as_text
 from course_lib.workflow.node_types import CONTROL, FILTER, SEEDS, NodeType
 from course_lib.workflow.parts import (
     NOTES,
@@ -80,15 +81,15 @@ def read_api(tree: Mapping[str, object], types: Types, problems: list[str]) -> G
                 continue
             while len(source.outputs) <= slot:  # of a class that is not known, or not in this version
                 source.outputs.append(Socket(f"{len(source.outputs)}"))
-            known = types.get(node.type)
-            given = known.inputs.get(name) if known else None
-            kind = given.kind if given else source.outputs[slot].kind
-            node.sockets[name] = Socket(name, kind, widget=name if given and given.is_widget else None)
+            described = types.get(node.type)
+            wanted = described.inputs.get(name) if described else None
+            kind = wanted.kind if wanted else source.outputs[slot].kind
+            node.sockets[name] = Socket(name, kind, widget=name if wanted and wanted.is_widget else None)
             node.inputs[name] = Link(next(numbers), source.id, slot, node.id, name, source.outputs[slot].kind)
     return graph
 
 
-def is_link(value: object) -> bool:
+def is_link(value: object) -> TypeGuard[list]:
     """Say whether an input's value is a link [node id, output slot]; other lists come as {"__value__": [...]}."""
     return isinstance(value, list) and len(value) == 2 and isinstance(value[0], (str, int)) \
         and not isinstance(value[0], bool) and isinstance(value[1], (int, float)) and not isinstance(value[1], bool) \
@@ -121,7 +122,7 @@ def check_count(graph: Graph) -> None:
         raise error("graph_too_many", count=nodes, most=MOST_NODES)
 
 
-def read_level(tree: Mapping[str, object], types: Types, problems: list[str], inside: bool = False) -> Graph:
+def read_level(tree: Mapping[str, Any], types: Types, problems: list[str], inside: bool = False) -> Graph:
     """Read one graph, without the insides of the subgraphs in it; `inside`: it is a subgraph's."""
     graph = Graph(name=as_text(tree.get("name")),
                   extra={key: value for key, value in tree.items() if key not in GRAPH_KEYS})
@@ -155,7 +156,7 @@ def read_level(tree: Mapping[str, object], types: Types, problems: list[str], in
             name = [*end.inputs][int(link.input)]
             end.inputs[name] = connect(graph, link, end, name, problems)
     for group in as_list(tree.get("groups")):
-        bounding = as_numbers(as_dict(group).get("bounding"), 4)
+        bounding = as_box(as_dict(group).get("bounding"))
         if bounding:
             graph.groups.append(Group(as_text(group.get("title")), bounding, as_text(group.get("color")), {
                 key: value for key, value in group.items() if key not in ("title", "bounding", "color")}))
@@ -190,7 +191,7 @@ LINK_KEYS = ("id", "origin_id", "origin_slot", "target_id", "target_slot", "type
 def connect(graph: Graph, link: Link | None, node: Node, name: str, problems: list[str]) -> Link | None:
     """Return the link of an input with the input's name in it; None and a problem where it comes from nowhere."""
     source = graph.nodes.get(link.source) if link else None
-    if source is None or not 0 <= link.output < len(source.outputs):
+    if link is None or source is None or not 0 <= link.output < len(source.outputs):
         problems.append(text("graph_link_nowhere", id=node.id, type=node.type, input=name,
                              source=link.source if link else "?"))
         return None
@@ -208,8 +209,8 @@ def add_ends(graph: Graph, tree: Mapping[str, object], links: Iterable[Link]) ->
         if not isinstance(tree.get(key), dict) and not slots:
             continue
         about = as_dict(tree.get(key))
-        bounding = as_numbers(about.get("bounding"), 4) or (0, 0, 128, 68)
-        node = Node(number, key, position=bounding[:2], size=bounding[2:], extra={"end": about} if about else {})
+        left, top, width, height = as_box(about.get("bounding")) or (0, 0, 128, 68)
+        node = Node(number, key, position=(left, top), size=(width, height), extra={"end": about} if about else {})
         found = [read_socket(value) for value in as_list(tree.get(sockets)) if isinstance(value, dict)]
         if not found:
             found = [Socket(str(slot)) for slot in range(min(max(slots, default=-1) + 1, MOST_ADDED))]
@@ -235,11 +236,11 @@ def add_outputs(graph: Graph, links: Iterable[Link], types: Types) -> None:
             node.outputs.append(Socket(str(len(node.outputs)), link.kind))
 
 
-def read_node(value: Mapping[str, object], types: Types) -> Node:
+def read_node(value: Mapping[str, Any], types: Types) -> Node:
     """Read one node of the page's form, its links left open."""
     sockets = name_sockets([read_socket(part) for part in as_list(value.get("inputs")) if isinstance(part, dict)])
     node = Node(as_text(value.get("id")), as_text(value["type"]), as_text(value.get("title")),
-                as_numbers(value.get("pos"), 2), as_numbers(value.get("size"), 2),
+                as_pair(value.get("pos")), as_pair(value.get("size")),
                 value["mode"] if type(value.get("mode")) is int else 0, dict.fromkeys(sockets), {}, sockets,
                 [read_socket(part) for part in as_list(value.get("outputs")) if isinstance(part, dict)],
                 dict(as_dict(value.get("properties"))),

@@ -13,6 +13,7 @@ from course_lib.sampling.step import Cancelled
 from course_lib.workflow.checking import Checked, Prompt, WorkflowError, check, is_link, read_node
 from course_lib.workflow.explaining import name_node
 from course_lib.workflow.graph import Workflow, read
+from course_lib.workflow.node_types import NodeClass
 from course_lib.workflow.nodes.built_in import NODES
 from course_lib.workflow.nodes.host import surrounded
 from course_lib.workflow.notebook_host import Models, NotebookHost, Progress
@@ -56,7 +57,7 @@ def run(workflow: Workflow | Mapping[str, object] | str | Path, *, models: Model
     return Results(done, checked.node_errors, (*problems, *tell_left_out(checked)))
 
 
-def open_workflow(workflow: object) -> tuple[Prompt, object, list[str]]:
+def open_workflow(workflow: Workflow | Mapping[str, object] | str | Path) -> tuple[Prompt, object, list[str]]:
     """Return a workflow's API form, its page form where it has one, and what was wrong with the file."""
     if isinstance(workflow, Mapping) and "nodes" not in workflow and any(
             isinstance(about, Mapping) and "class_type" in about for about in workflow.values()):
@@ -115,13 +116,13 @@ def run_node(host: NotebookHost, node: str, key: str, done: Mapping[str, NodeRes
                       tuple(shown.get("files", ())), links)
 
 
-def is_known(kind: type, name: str) -> bool:
+def is_known(kind: NodeClass, name: str) -> bool:
     """Say whether a class has an input of this name; ComfyUI passes over others."""
     types = kind.INPUT_TYPES()
     return name in types.get("required", {}) or name in types.get("optional", {})
 
 
-def explain_failure(prompt: Prompt, node: str, cause: Exception) -> WorkflowError:
+def explain_failure(prompt: Mapping[str, dict], node: str, cause: Exception) -> WorkflowError:
     """Build the WorkflowError of a node that failed: the LessonError's own words where it is one, else its kind."""
     name = name_node(node, prompt)
     if isinstance(cause, LessonError):

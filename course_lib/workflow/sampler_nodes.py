@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from numbers import Integral, Real
+from typing import Any
 
 from course_lib.messages import text
 from course_lib.sampling.found import PROMPTS, FoundSettings
@@ -45,11 +46,12 @@ class Answers:
         if key not in inputs:
             self.unknown[name] = text("found_not_written", name=key)
             return
-        if is_link(inputs[key]) and str(inputs[key][0]) == self.number:
+        value = inputs[key]
+        if is_link(value) and str(value[0]) == self.number:
             raise Broken("circle")
-        told = tell_value(self.prompt, inputs[key])
-        if is_link(inputs[key]) and not told.unknown and not is_kind(name, told.value):
-            told = Told(unknown=text("found_computed", node=name_node(self.prompt, str(inputs[key][0]))))
+        told = tell_value(self.prompt, value)
+        if is_link(value) and not told.unknown and not is_kind(name, told.value):
+            told = Told(unknown=text("found_computed", node=name_node(self.prompt, str(value[0]))))
         self.put(name, told)
 
 
@@ -60,7 +62,7 @@ def is_kind(name: str, value: object) -> bool:
     return isinstance(value, Integral if name in ("seed", "steps") else Real) and not isinstance(value, bool)
 
 
-def is_sampler(node: Mapping[str, object]) -> bool:
+def is_sampler(node: Mapping[str, Any]) -> bool:
     """Say whether a node of the server's form draws."""
     return node["class_type"] in READERS or looks_like_ksampler(node["inputs"])
 
@@ -75,16 +77,16 @@ def read_sampler(prompt: Prompt, number: str) -> FoundSettings:
     answers = Answers(prompt, number)
     inputs = prompt[number]["inputs"]
     READERS.get(prompt[number]["class_type"], read_ksampler)(answers, inputs)
-    values = {name: answers.values.get(name) for name in (*FIELDS, *PROMPTS)}
+    values: dict[str, Any] = {name: answers.values.get(name) for name in (*FIELDS, *PROMPTS)}
     for name in ("sampler_name", "scheduler"):
         if name not in answers.unknown and not isinstance(values[name], str):
             raise TypeError(name)
     if isinstance(values["sampler_name"], str):
         values["sampler_name"] = values["sampler_name"].removeprefix(OLD_PREFIX)
     # Half a surrogate pair, which JSON can hold, could be neither tokenized nor printed.
-    prompts = [words if words is None else words.encode("utf-8", "replace").decode()
-               for words in map(values.pop, PROMPTS)]
-    return FoundSettings(SamplerSettings(**values), *prompts, answers.unknown, answers.notes)
+    prompt_words, negative_words = (words if words is None else words.encode("utf-8", "replace").decode()
+                                    for words in map(values.pop, PROMPTS))
+    return FoundSettings(SamplerSettings(**values), prompt_words, negative_words, answers.unknown, answers.notes)
 
 
 def read_ksampler(answers: Answers, inputs: Mapping[str, object]) -> None:

@@ -7,12 +7,13 @@ that the value cannot be told, never guessed. `prompt` is a workflow in the serv
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from course_lib.messages import text
 from course_lib.workflow.api_form import Choice
 from course_lib.workflow.reading import is_link, unwrap
 
-Prompt = Mapping[str, Mapping[str, object]]
+Prompt = Mapping[str, Mapping[str, Any]]  # node id -> {"class_type": ..., "inputs": {name: value or [id, output]}}
 MOST_JOINED = 100_000  # letters of a joined text; links that double it could make it endless
 MOST_DEEP = 50  # text nodes one behind the other
 MOST_SHOWN = 60  # letters of a class or text that is named in a reason
@@ -50,7 +51,7 @@ VALUE_NAMES = re.compile(r"(value|text|string|str|prompt|positive|negative|int|f
 class Told:
     """What an input had: a value, or in `unknown` why it cannot be told; `notes` on what was taken for granted."""
 
-    value: object = None
+    value: Any = None
     unknown: str = ""
     notes: tuple[str, ...] = ()
 

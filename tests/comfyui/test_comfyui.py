@@ -197,8 +197,20 @@ def test_answers_that_could_be_anything_do_not_break_the_explanation():
             assert isinstance(explain_refusal(400, json.dumps(body).encode(), prompt), LessonError)
 
 
+def once_it_runs(stand, do, *given):
+    """Call `do` from another thread a little after a prompt has arrived, however long it takes to be sent."""
+    def watch():
+        until = time.monotonic() + 60
+        while time.monotonic() < until and ("POST", "/prompt") not in [request[:2] for request in stand.requests]:
+            time.sleep(0.02)
+        time.sleep(0.3)
+        do(*given)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def test_interruption(stand):
-    threading.Timer(0.7, httpx.post, [f"http://127.0.0.1:{stand.port}/interrupt"]).start()  # as its page does
+    once_it_runs(stand, httpx.post, f"http://127.0.0.1:{stand.port}/interrupt")  # as its page does
     with pytest.raises(LessonError) as problem:
         client.queue(SLOW, server=stand.port, show=False)
     assert told("comfy_interrupted", problem) and "TrialPaint" in problem.value.why
@@ -206,7 +218,7 @@ def test_interruption(stand):
 
 def test_the_stop_button_breaks_off_the_run_itself(stand):
     main = threading.main_thread().ident
-    threading.Timer(0.7, signal.pthread_kill, [main, signal.SIGINT]).start()
+    once_it_runs(stand, signal.pthread_kill, main, signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
         client.queue(SLOW, server=stand.port, show=False)
     assert [path for method, path, _ in stand.requests if method == "POST"][1:] == ["/queue", "/interrupt"]
@@ -249,7 +261,7 @@ def test_a_run_that_the_server_forgot():
 
 
 def test_a_server_gone_in_the_middle(stand):
-    threading.Timer(0.7, stand.stop).start()
+    once_it_runs(stand, stand.stop)
     with pytest.raises(LessonError) as problem:
         client.queue(SLOW, server=stand.port, show=False)
     assert told("comfy_gone", problem)

@@ -1,6 +1,7 @@
 """The command for a GPU, on the CPU: every row runs by the same code, and one that fails leaves the others alone."""
 
 import importlib.util
+import json
 
 import pytest
 
@@ -44,6 +45,26 @@ def test_a_row_that_fails_says_why_and_the_next_one_runs(folder, capsys, monkeyp
     monkeypatch.setattr(command, "ENOUGH", -1)
     assert command.main(["--dry-run", "--folder", str(folder)]) == 1
     assert capsys.readouterr().out.count("the time is up") == 2
+
+
+@pytest.mark.parametrize("row", rows.ROWS, ids=lambda row: row.name)
+def test_a_row_is_run_as_its_name_says(folder, monkeypatch, row):
+    """By what the training is told and the model is opened with; neither is done here."""
+    asked = []
+    monkeypatch.setattr(rows, "train", lambda pipe, pictures, config, **options: asked.append(config) or iter(()))
+    monkeypatch.setattr(rows, "write_pictures", lambda place, size: place)
+    one = rows.make_plan(row, json.loads((folder / "footprints.json").read_text(encoding="utf-8")), "cpu")
+    assert (one.task, one.unet, one.vae_alone, one.checkpointing, one.optimizer, one.size) == (
+        row.task, row.unet, row.alone, row.checkpointing, row.optimizer, rows.DRY_SIZES[row.size])
+    if row.task == "lora":
+        with pytest.raises(StopIteration):
+            rows.train_row(None, row, one)
+        config = asked[0]
+        assert (config.use_gradient_checkpointing, config.optimizer, config.torch_compile, config.width) == (
+            row.checkpointing, row.optimizer, row.compiled, one.size)
+    words = {"VAE beside": row.task == "draw" and not row.alone, "checkpointing": row.checkpointing,
+             "compiled": row.compiled, row.unet: True, row.optimizer: row.optimizer != "adamw"}
+    assert all((word in row.name) == there for word, there in words.items())
 
 
 def test_a_row_in_a_process_of_its_own(folder, monkeypatch):

@@ -66,11 +66,18 @@ def test_the_ledger_counts_what_lives_at_the_same_time():
         assert footprint.count_peak(layer, work) == 2 * 64 * 1024
 
 
-def test_a_convolution_takes_room_for_a_copy_of_what_goes_in_and_comes_out():
-    layer = torch.nn.Conv2d(1, 2, 3, padding=1, bias=False, device="meta")
-    with torch.no_grad():
-        peak = footprint.count_peak(layer, lambda: layer(torch.empty(1, 1, 128, 128, device="meta")))
-    assert peak == 2 * (1 + 2) * 128 * 128 * 4
+@pytest.mark.parametrize("device, forwards, backwards", [
+    ("cuda", 1 + 2 * 2, 2 + 2 * 1),  # a copy of what goes in and one of what comes out, beside what comes out
+    ("cpu", 2 + 2, 1 + 2)])  # the copy of what goes in is gone before the result is written out
+def test_a_convolution_takes_room_forwards_and_backwards(device, forwards, backwards):
+    """Counted in channels: one goes in and two come out, and on the way back it is the other way round."""
+    layer = torch.nn.Conv2d(1, 2, 3, padding=1, bias=False, device="meta").requires_grad_(False)
+    picture = torch.empty(1, 1, 128, 128, device="meta", requires_grad=True)
+    found, channel = [], 128 * 128 * 4
+    assert footprint.count_peak(layer, lambda: found.append(layer(picture)), device) == forwards * channel
+    given = torch.empty(1, 2, 128, 128, device="meta")
+    peak = footprint.count_peak(layer, lambda: torch.autograd.grad(found, picture, given), device)
+    assert peak == backwards * channel
 
 
 def test_tiles_of_512_px_cut_a_picture_of_1024_px():
@@ -115,14 +122,20 @@ def test_every_plan_fits_whatever_the_memory(task):
             assert one.peak_vram * 1.1 <= found.gpu.vram_free
 
 
-def test_a_small_ram_makes_the_encoder_smaller_where_bitsandbytes_is(monkeypatch):
-    small, larger = example(9, "8 GB", 7.4), example(9, "12 GB", 11.3)
-    monkeypatch.setattr(hardware, "find_version", lambda package: None)
-    assert planning.plan("draw", found=small).encoder == "stream"
-    monkeypatch.setattr(hardware, "find_version", lambda package: "1.0")
-    assert [(one.encoder, one.encoder_bits, one.size) for one in (planning.plan("draw", found=small),
-                                                                  planning.plan("draw", found=larger))] \
-        == [("quantised", 4, 1024), ("quantised", 8, 1024)]
+def test_a_small_ram_makes_the_encoder_smaller_where_bitsandbytes_is():
+    found = []
+    for machine in (example(9, "8 GB", 7.4), example(9, "12 GB", 11.3)):
+        assert planning.plan("draw", found=machine).encoder == "stream"
+        one = planning.plan("draw", found=replace(machine, quantises=True))
+        found.append((one.encoder, one.encoder_bits, one.size))
+    assert found == [("quantised", 4, 1024), ("quantised", 8, 1024)]
+
+
+@pytest.mark.parametrize("version", [None, "1.0"])
+def test_what_is_installed_here_counts_for_this_machine_alone(monkeypatch, version):
+    before = planning.tabulate()
+    monkeypatch.setattr(hardware, "find_version", lambda package: version)
+    assert hardware.look().quantises == (version is not None) and planning.tabulate() == before
 
 
 def stage_of(one, name):
@@ -158,6 +171,30 @@ def test_a_quantised_base_trains_within_its_limit():
     four = planning.plan("lora", found=EXAMPLES["6 GB"], size=1024, unet="nf4")
     assert stage_of(four, "train").vram["unet"] < stage_of(one, "train").vram["unet"] * 0.72
     assert {"unet", "lora", "optimizer", "activations", "unpacked", "base"} == set(stage_of(one, "train").vram)
+
+
+WORK, KEPT = {"activations", "base"}, {"unet", "vae"}
+
+
+@pytest.mark.parametrize("task, memory, unet, expected", [
+    ("draw", 22, "whole", ({"text_encoder", *KEPT, *WORK}, {"text_encoder", *KEPT, *WORK},
+                           {"text_encoder", *KEPT, *WORK})),  # all of them stay
+    ("draw", 14.6, "whole", ({"text_encoder", "vae", *WORK}, {*KEPT, *WORK}, {*KEPT, *WORK})),
+    ("draw", 5.9, "whole", ({"text_encoder", "vae", *WORK}, {*KEPT, *WORK}, {"vae", *WORK})),
+    ("draw", 5.9, "stream", ({"text_encoder", "vae", *WORK}, {*KEPT, *WORK}, {"vae", *WORK})),
+    ("draw", 5.9, "fp8", ({"text_encoder", "vae", *WORK}, {"unpacked", *KEPT, *WORK}, {"vae", *WORK})),
+    ("lora", 7.4, "whole", ({"text_encoder", "vae", *WORK}, {"vae", *WORK}, {"unet", "lora", "optimizer", *WORK})),
+    ("lora", 7.4, "nf4", ({"text_encoder", "vae", *WORK}, {"vae", *WORK},
+                          {"unet", "lora", "optimizer", "unpacked", *WORK})),
+])
+def test_every_part_that_is_there_is_counted(task, memory, unet, expected):
+    one = planning.plan(task, found=example(26, "GPU", memory), unet=unet)
+    assert tuple(set(stage.vram) for stage in one.stages) == expected
+    assert all(min(stage.vram.values()) > 0 for stage in one.stages)
+    waits = {"text_encoder", "unet"} <= expected[0]
+    assert [set(stage.ram) - {"process"} for stage in one.stages] == [
+        set() if waits else {"unet"}, {"unet"} if unet == "stream" or task == "lora" else set(),
+        {"vae"} if task == "lora" else set() if "unet" in expected[2] else {"unet"}]
 
 
 def test_each_optimizer_is_a_line_of_the_count():

@@ -23,7 +23,7 @@ from course_lib.story.choosing import choose
 from course_lib.story.notes import NOTES, change, keep, read_choices
 from course_lib.story.page import chosen, lay_out, write_page
 from course_lib.story.scenes import STORIES, make_story
-from course_lib.story.scores import suggest
+from course_lib.story.scores import mark, suggest, true_picture
 
 FAST = SamplerSettings(steps=2, cfg=3.0)
 STORY = STORIES["birthday"]
@@ -89,9 +89,12 @@ def test_other_settings_and_another_lora_never_replace_a_picture(made, pipe, tmp
         draw()
         set_strength(pipe.unet, 0)
         assert draw().file == made[1][0].file  # strength 0 is the base
+        set_strength(pipe.unet, 1)
+        pipe.unet.peft_config["lora"].lora_alpha *= 2  # what a file with the same weights and another alpha would be
+        draw()
     finally:
         remove_lora(pipe.unet)
-    assert with_lora.file.is_file() and len(names) == 6
+    assert with_lora.file.is_file() and len(names) == 7
     assert all(file.read_bytes() == content for file, content in kept.items())
 
 
@@ -102,6 +105,8 @@ def test_a_repair_starts_from_the_picture(made, pipe):
     far = repair(pipe, found[0], denoise=1.0, seeds=(3,))[0]
     apart = [sum(abs(a - b) for a, b in zip(found[0].image.tobytes(), each.image.tobytes())) for each in (light, far)]
     assert apart[0] < apart[1]
+    [other] = repair(pipe, found[1], denoise=0.2, seeds=(3,))  # the same words and settings, from another picture
+    assert other.file != light.file and other.image.tobytes() != light.image.tobytes()
 
 
 @pytest.mark.parametrize("seeds", [(), (1, 1), range(65), (-1,), ("a",)])
@@ -200,7 +205,6 @@ def test_the_suggestion_is_one_for_each_scene(kept):
 
 
 def test_the_best_is_suggested(pipe, tmp_path):
-    from course_lib.story.scores import true_picture
     found = []
     for number, scene in enumerate(STORY.scenes, 1):
         for seed, picture in enumerate([Image.new("RGB", (64, 64), "red"), true_picture(pipe, scene, "flat")]):
@@ -209,6 +213,15 @@ def test_the_best_is_suggested(pipe, tmp_path):
             picture.save(one.file)
             found.append(one)
     assert [each.settings.seed for each in suggest(found, STORY, "flat")] == [1] * 8
+
+
+def test_style_subject_and_ground_count_each(pipe, tmp_path):
+    scene = STORY.scenes[1]
+    wrong = [true_picture(pipe, other, style) for other, style in (
+        (scene, "3d"), (replace(scene, subject="umbrella"), "flat"), (replace(scene, ground="red"), "flat"))]
+    marks = mark([*wrong, true_picture(pipe, scene, "flat")], scene, "flat")
+    assert [right for right, _ in marks] == [2, 2, 2, 3]
+    assert marks[3][1] > marks[0][1]  # and the nearest
 
 
 def test_scenes_without_a_picture_are_named(kept):
@@ -249,9 +262,14 @@ def test_the_sheet_holds_the_panels_and_everything_that_made_them(kept):
     assert told["scenes"][4]["prompt"] == kept[2][4].prompt and told["scenes"][4]["steps"] == 2
     pixels = read.convert("RGB")
     side = page.fit(kept[2][0].image).width
-    place = (page.MARGIN + page.COLUMNS * 0, page.MARGIN + page.TITLE + page.GAP)
-    panel = pixels.crop((*place, place[0] + side, place[1] + side))
-    assert panel.tobytes() == page.fit(kept[2][0].image).tobytes()
+    top = page.MARGIN + page.TITLE + page.GAP
+    step = (pixels.height - top - page.MARGIN + page.GAP) // 2  # two rows of four
+    for number, each in enumerate(kept[2]):
+        x, y = page.MARGIN + number % 4 * (side + page.GAP), top + number // 4 * step
+        assert pixels.crop((x, y, x + side, y + side)).tobytes() == page.fit(each.image).tobytes()
+        caption = pixels.crop((x, y + side, x + side, y + step)).convert("L")
+        assert caption.getextrema()[0] < 60  # ink
+    assert pixels.crop((0, 0, pixels.width, top)).convert("L").getextrema()[0] < 60
     assert len(sheet._repr_mimebundle_()["image/png"]) < 40_000  # what a notebook may store
 
 

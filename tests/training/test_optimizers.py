@@ -7,11 +7,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from course_lib.dataset.example_sets import write_style_set
 from course_lib.machine import hardware
 from course_lib.machine.stages import OPTIMIZERS
 from course_lib.messages import LessonError
+from course_lib.model.loading import load
+from course_lib.training import run as running
 from course_lib.training.checkpoint import STATE, Counters, read_state, write_state
 from course_lib.training.config import TrainConfig, check_config, rate_factor
+from course_lib.training.loop import train
 from course_lib.training.optimizers import PACKAGES, build_optimizer, effective_rate, use_average
 
 RATES = {"adamw": 1e-2, "adamw8bit": 1e-2, "prodigy": 1.0, "schedulefree": 1e-2}
@@ -133,3 +137,28 @@ def test_schedule_free_draws_and_saves_its_average():
     assert [rate_factor(config, number) for number in (10, 400, 499)] == [1, 1, 1]
     plain = make("adamw")[1]
     use_average(plain, True)  # has none
+
+
+def test_a_run_looks_at_the_average_and_saves_it(tmp_path, monkeypatch):
+    pytest.importorskip("schedulefree")
+    built, seen = [], []
+
+    def note(what):
+        seen.append((what, built[0].param_groups[0]["train_mode"]))
+
+    def keep_built(*given):
+        built.append(build_optimizer(*given))
+        return built[0]
+
+    def noted(loss):
+        return lambda *given: note("loss") or loss(*given)
+
+    monkeypatch.setattr(running, "build_optimizer", keep_built)
+    monkeypatch.setattr(running, "noise_loss", noted(running.noise_loss))  # of the pictures held back
+    monkeypatch.setattr(running, "save_lora", lambda *given, **options: note("file"))
+    folder = write_style_set(tmp_path / "set", subjects=2, validation=1, seed=3)
+    config = TrainConfig(lora_rank=2, lora_alpha=2.0, batch_size=1, steps_per_epoch=2, optimizer="schedulefree",
+                         validation_every=1, validation_levels=1)
+    steps = train(load("tiny"), folder, config, output_path=tmp_path / "out", cache=None, say=str)
+    modes = [built[0].param_groups[0]["train_mode"] for _ in steps]
+    assert set(seen) == {("loss", False), ("file", False)} and modes[0]

@@ -5,6 +5,7 @@ import time
 
 import numpy as np
 import pytest
+from ipywidgets.widgets import widget as widget_module
 from PIL import Image
 
 from course_lib.messages import LANGUAGES, LessonError, set_language, text
@@ -258,3 +259,22 @@ def test_values_from_two_threads_end_in_one_picture(explorer):
         thread.join()
     explorer.wait()
     assert (shown(explorer).cfg, shown(explorer).seed) == (9.0, 5)
+
+
+def test_a_closed_explorer_leaves_neither_widgets_nor_its_thread(pipe):
+    before, threads = set(all_widgets()), threading.active_count()
+    one = explore(pipe, "一只猫", settings=SamplerSettings(steps=1))
+    one.wait()
+    assert len(set(all_widgets()) - before) > 100
+    one.close()
+    assert set(all_widgets()) == before
+    for _ in range(100):
+        if threading.active_count() == threads:
+            break
+        time.sleep(0.1)
+    assert threading.active_count() == threads
+
+
+def all_widgets():
+    """Return the ids of all widgets that this kernel holds."""
+    return list(widget_module._instances)

@@ -4,6 +4,7 @@ Loaded inside ComfyUI only: `comfy` is ComfyUI's package.
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import comfy.conds
 import comfy.latent_formats
@@ -43,7 +44,7 @@ class CourseUnet(comfy.model_base.BaseModel):
         return {"c_crossattn": comfy.conds.CONDCrossAttn(told["cross_attn"]),
                 "y": comfy.conds.CONDRegular(told["pooled_output"])}
 
-    def _apply_model(self, x: Tensor, t: Tensor, c_concat: Tensor | None = None, c_crossattn: Tensor | None = None,
+    def _apply_model(self, x: Tensor, t: Tensor, c_concat: Tensor | None, c_crossattn: Tensor,
                      control: object = None, transformer_options: dict | None = None, **told: Tensor) -> Tensor:
         """Return denoised for noisy latents x at sigmas t; the name is the one that BaseModel.apply_model calls."""
         unet, dtype = self.diffusion_model, self.diffusion_model.dtype
@@ -78,7 +79,7 @@ def surround(pipe: KolorsPipeline) -> Callable[..., Tensor]:
     The bar and the previews are the course's own: ComfyUI's do not know this VAE.
     """
 
-    def sample(executor: Callable[..., Tensor], noise: Tensor, latent: Tensor, sampler: object, sigmas: Tensor,
+    def sample(executor: Any, noise: Tensor, latent: Tensor, sampler: object, sigmas: Tensor,
                mask: Tensor | None = None, callback: object = None, no_bar: bool = False,
                seed: int | None = None, **newer: object) -> Tensor:
         fitted = fit_empty(pipe, latent)
@@ -89,7 +90,8 @@ def surround(pipe: KolorsPipeline) -> Callable[..., Tensor]:
         watch = here().watch(pipe)
 
         def tell(index: int, denoised: Tensor, x: Tensor, steps: int) -> None:
-            watch(Step(index, steps, float(sigmas[index]), x, denoised))
+            if watch is not None:
+                watch(Step(index, steps, float(sigmas[index]), x, denoised))
 
         with wearing(pipe, executor.class_obj.model_patcher.get_attachment(WEARS)):
             return executor(noise, fitted, sampler, sigmas, mask, tell, no_bar, seed, **newer)

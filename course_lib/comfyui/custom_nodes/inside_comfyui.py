@@ -7,6 +7,7 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import comfy.latent_formats
 import comfy.model_management
@@ -23,6 +24,7 @@ from course_lib.messages import text
 from course_lib.model.latents import preview
 from course_lib.model.loading import load
 from course_lib.sampling.step import Callback, Step
+from course_lib.workflow.node_types import NodeClass
 from course_lib.workflow.nodes.host import NAMES, Host, settle
 from course_lib.workflow.nodes.kolors import stamp
 from course_lib.workflow.nodes.wires import CourseClip, CourseVae, WornLora, is_tiny
@@ -56,6 +58,7 @@ class ComfyHost(Host):
 
         def tell(step: Step) -> None:
             comfy.model_management.throw_exception_if_processing_interrupted()
+            image: tuple | None
             if is_tiny(pipe):
                 image = ("JPEG", preview(pipe, step.denoised), latent_preview.MAX_PREVIEW_RESOLUTION)
             else:
@@ -133,7 +136,7 @@ class LoraLoader(nodes.LoraLoader):
         """Return the file's size and time, so that a file that was trained anew is read anew."""
         return stamp(lora_name)
 
-    def load_lora(self, model: object, clip: object, lora_name: str, strength_model: float,
+    def load_lora(self, model: Any, clip: object, lora_name: str, strength_model: float,
                   strength_clip: float) -> tuple[object, object]:
         """Return MODEL with the LoRA, and CLIP; a LoRA of Kolors changes no text encoder."""
         if model.get_attachment(WEARS) is None:
@@ -151,7 +154,7 @@ BUILT_IN = {"VAELoader": VaeLoader, "CheckpointLoaderSimple": CheckpointLoader, 
 HOST = ComfyHost()
 
 
-def settle_in(own: Mapping[str, type]) -> None:
+def settle_in(own: Mapping[str, NodeClass]) -> None:
     """Take ComfyUI as surroundings, put the three loaders in place, and tell of other packs with the same names."""
     settle(HOST)
     nodes.NODE_CLASS_MAPPINGS.update(BUILT_IN)
@@ -159,7 +162,8 @@ def settle_in(own: Mapping[str, type]) -> None:
 
     def look(request: dict) -> dict:
         """See before each run whether a pack that came later has taken a name of ours."""
-        used = {node.get("class_type") for node in request.get("prompt", {}).values() if isinstance(node, dict)}
+        used = {node["class_type"] for node in request.get("prompt", {}).values()
+                if isinstance(node, dict) and "class_type" in node}
         tell_clash({name: nodes.NODE_CLASS_MAPPINGS[name] for name in used & own.keys()
                     if nodes.NODE_CLASS_MAPPINGS[name] is not own[name]}, "node_clash_after")
         return request

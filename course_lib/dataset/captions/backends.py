@@ -5,8 +5,10 @@ import io
 import json
 import os
 import re
+from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from PIL import Image
 
@@ -21,6 +23,9 @@ from course_lib.hub import fetching
 from course_lib.messages import error, text
 from course_lib.pictures.emoji import GROUNDS, STYLES, subjects
 from course_lib.pictures.wording import read_prompt
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, ProcessorMixin
 
 MODEL = "Qwen/Qwen2.5-VL-3B-Instruct"  # on ModelScope; 7.5 GB, answers in Chinese and English
 MOST_TOKENS = 120
@@ -46,7 +51,7 @@ class Backend(Protocol):
         """Caption one picture (RGB); `origin` is the file it was read from, or the picture itself."""
 
 
-def find_backend(backend: str | Backend, **options: object) -> Backend:
+def find_backend(backend: str | Backend, **options: Any) -> Backend:
     """Return the backend of a name, with its options; LessonError for a name or an option that there is not."""
     if not isinstance(backend, str):
         return backend
@@ -133,17 +138,21 @@ class TransformersBackend:
 
     def __init__(self, model: str = MODEL, temperature: float = 0.0):
         self.model, self.temperature, self.settings = str(model), temperature, (temperature, MOST_TOKENS)
-        self.parts = None
+
+    @cached_property
+    def parts(self) -> "tuple[ProcessorMixin, PreTrainedModel]":
+        """Load the model, once; LessonError where it cannot be."""
+        folder = Path(self.model)
+        return load_vision_model(folder if folder.is_dir() else fetching.fetch(self.model))
 
     def ready(self) -> None:
-        """Load the model, once; LessonError where it cannot be."""
-        if self.parts is None:
-            folder = Path(self.model)
-            self.parts = load_vision_model(folder if folder.is_dir() else fetching.fetch(self.model))
+        """Load the model; LessonError where it cannot be."""
+        _ = self.parts
 
     def write(self, picture: Image.Image, origin: object, prompt: str, lang: str, seed: int) -> str:
         """Caption one picture."""
-        return ask(*self.parts, picture, prompt, tokens=MOST_TOKENS, temperature=self.temperature, seed=seed)
+        processor, model = self.parts
+        return ask(processor, model, picture, prompt, tokens=MOST_TOKENS, temperature=self.temperature, seed=seed)
 
 
 class OpenAIBackend(AlwaysReady):
@@ -193,4 +202,5 @@ def to_png(picture: Image.Image) -> bytes:
     return content.getvalue()
 
 
-BACKENDS = {"rule": RuleBackend, "csv": CsvBackend, "transformers": TransformersBackend, "openai": OpenAIBackend}
+BACKENDS: dict[str, Callable[..., Backend]] = {
+    "rule": RuleBackend, "csv": CsvBackend, "transformers": TransformersBackend, "openai": OpenAIBackend}

@@ -144,14 +144,14 @@ class CaptionEditor(widgets.VBox):
         self.choice.layout.display = "none"
         return True
 
-    def read(self) -> dict[Key, dict[str, str]]:
+    def read(self) -> dict[Key, Row]:
         """Return the rows that the table holds now, and those of pictures that are not in it yet."""
         if not choose_table(self.folder).exists():
             return dict(self.rows)  # where it is gone, those that were read last
         there = key_rows(read_table(self.folder))
         return there | {key: self.rows[key] for key in self.order if key in self.unlisted and key not in there}
 
-    def write(self, found: dict[Key, dict[str, str]], mine: str) -> None:
+    def write(self, found: dict[Key, Row], mine: str) -> None:
         """Put this caption among the rows that the file holds, write them, and go on from there."""
         here = self.key
         found.setdefault(here, dict(self.rows[here]))[TEXT] = mine

@@ -3,7 +3,7 @@
 import importlib.util
 import inspect
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from PIL import Image
@@ -49,7 +49,7 @@ def load_processor(folder: Path) -> "ProcessorMixin":
 
     safe = {"trust_remote_code": False, "local_files_only": True}
     name = PROCESSOR_MAPPING_NAMES.get(AutoConfig.from_pretrained(folder, **safe).model_type)
-    kind = name and processor_class_from_name(name)
+    kind: Any = name and processor_class_from_name(name)
     with_video = kind and "video_processor" in inspect.signature(kind.__init__).parameters
     if not with_video or importlib.util.find_spec("torchvision"):
         return AutoProcessor.from_pretrained(folder, **safe)

@@ -28,6 +28,7 @@ from course_lib.dataset.collecting.rights import (
     write_rows,
 )
 from course_lib.dataset.collecting.web import Busy, Web
+from course_lib.dataset.table import Row
 from course_lib.messages import LessonError, error, text
 
 ANSWER_BYTES = 5_000_000
@@ -246,7 +247,7 @@ def download(candidates: Sequence[Candidate], folder: str | Path, *, contact: st
     return brought
 
 
-def bring(web: Web, candidate: Candidate, folder: Path) -> dict[str, str]:
+def bring(web: Web, candidate: Candidate, folder: Path) -> Row:
     """Fetch and save one picture; return its row. LessonError for anything that is no whole picture."""
     if candidate.notify:  # Unsplash counts downloads at an address of its own, with the key
         web.get(candidate.notify, most_bytes=ANSWER_BYTES, headers=find_key(SERVICES["unsplash"]), stay=True)

@@ -9,6 +9,7 @@ import re
 import shutil
 from collections.abc import Collection, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageEnhance
@@ -68,11 +69,12 @@ def augment(folder: str | Path, out: str | Path, *, copies: int = 2, seed: int =
 
 
 def write_copies(folder: Path, out: Path, rows: Sequence[Row], copies: int, seed: int, changes: Sequence[str],
-                 keep_sides: Collection[str]) -> list[dict[str, object]]:
+                 keep_sides: Collection[str]) -> list[dict[str, Any]]:
     """Write a set and its changed copies into an empty folder -> what was done to each copy."""
     (out / "train").mkdir(parents=True)
     copy_validation(folder / "validation", out / "validation")
-    written, records = [], []
+    written: list[Row] = []
+    records: list[dict[str, Any]] = []
     for row in rows:
         source = find_file(folder / "train", row[FILE])
         target = find_file(out / "train", row[FILE])
@@ -110,7 +112,7 @@ def check_choice(changes: Sequence[str], copies: int) -> None:
         raise error("make_scene", field="copies", value=repr(copies), allowed="1 - 100")
 
 
-def choose_copies(row: dict[str, str], copies: int, seed: int, changes: Sequence[str],
+def choose_copies(row: Row, copies: int, seed: int, changes: Sequence[str],
                   mirror: bool = True) -> list[list[list]]:
     """Choose what is done to each copy of one picture; a copy that would be equal to another is left out."""
     chosen: list[list[list]] = []
@@ -130,7 +132,7 @@ def choose_changes(caption: str, rng: random.Random, changes: Sequence[str], mir
     if names_any(caption, LIGHT):
         del strengths["brightness"]
     possible = {"rotate": ["rotate", round(turn, 2)], "scale": ["scale", round(scale, 4)]}
-    chosen = []
+    chosen: list[list] = []
     if "flip" in changes and flip and mirror and may_mirror(caption):
         chosen.append(["flip"])
     chosen += [change for name, change in possible.items() if name in changes]

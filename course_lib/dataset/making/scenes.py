@@ -128,9 +128,14 @@ def spread(names: Sequence[str], rng: random.Random) -> list[Thing]:
         cells = [(number * width, 0.0, width, 1.0) for number in range(len(names))]
         if rng.random() < 0.5:
             cells = [(y, x, height, wide) for x, y, wide, height in cells]  # below each other
-    return [Thing(name, *(round(start + size / 2 + rng.random() * (room - size), 4) for start, room in
-                          ((left, wide), (top, high))), round(size, 4), 0.0, rng.random() < 0.5)
-            for name, (left, top, wide, high) in zip(names, cells)]
+    return [place(name, cell, size, rng) for name, cell in zip(names, cells)]
+
+
+def place(name: str, cell: tuple[float, float, float, float], size: float, rng: random.Random) -> Thing:
+    """Place a subject of this size at random in a cell (left, top, width, height), mirrored or not."""
+    left, top, wide, high = cell
+    x, y = (round(start + size / 2 + rng.random() * (room - size), 4) for start, room in ((left, wide), (top, high)))
+    return Thing(name, x, y, round(size, 4), 0.0, rng.random() < 0.5)
 
 
 def field_of(thing: Thing, alone: bool) -> tuple[int, int]:
@@ -140,7 +145,8 @@ def field_of(thing: Thing, alone: bool) -> tuple[int, int]:
         if max(abs(across), abs(down)) < CLEARLY or abs(abs(across) - abs(down)) < CLEARLY / 2:
             return 0, 0
         return (int(math.copysign(1, across)), 0) if abs(across) > abs(down) else (0, int(math.copysign(1, down)))
-    return tuple(0 if abs(off) < ASIDE else int(math.copysign(1, off)) for off in (across, down))
+    column, line = (0 if abs(off) < ASIDE else int(math.copysign(1, off)) for off in (across, down))
+    return column, line
 
 
 def describe(scene: Scene, lang: str = "zh") -> str:

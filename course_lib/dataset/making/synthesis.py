@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import resvg_py
 from PIL import Image
@@ -35,7 +36,7 @@ BOX = re.compile(r'<svg [^>]*viewBox="([^"]+)"[^>]*>(.*)</svg>', re.DOTALL)
 
 
 def synthesise(folder: str | Path, count: int, seed: int = 0, *, lang: str = "zh", size: int = 512,
-               engine: str = "resvg", **choices: object) -> Path:
+               engine: str = "resvg", **choices: Any) -> Path:
     """Draw `count` random scenes into folder/train with metadata.csv, and their descriptions into scenes.jsonl.
 
     `choices` are those of `scenes.random_scene`; the same arguments give the same set. A second run replaces what the
@@ -102,7 +103,7 @@ def write_svg(scene: Scene, ground: bool = True) -> str:
 def draw_ground(scene: Scene) -> str:
     """Draw the ground: one colour, or stripes or dots of the second colour on it."""
     plain = f'<rect width="1000" height="1000" fill="{hex_of(scene.ground)}"/>'
-    if scene.pattern == "plain":
+    if scene.second is None:
         return plain
     height, shape = ((1000, '<rect width="50" height="1000"/>') if scene.pattern == "stripes"
                      else (100, '<circle cx="50" cy="50" r="22"/>'))
@@ -137,7 +138,8 @@ def draw_thing(thing: Thing, scene: Scene, number: int) -> str:
 @cache
 def read_vector(subject: str, style: str) -> tuple[str, str]:
     """Read one shipped vector picture: its view box and what is drawn in it."""
-    return BOX.match((FOLDER / "svg" / style / f"{subject}.svg").read_text(encoding="utf-8").strip()).groups()
+    box, drawn = BOX.findall((FOLDER / "svg" / style / f"{subject}.svg").read_text(encoding="utf-8"))[0]
+    return box, drawn
 
 
 def hex_of(ground: str) -> str:
@@ -156,13 +158,13 @@ def render_blender(scene: Scene, size: int) -> Image.Image:
         raise error("make_no_blender", variable=BLENDER_PYTHON)
     script = FOLDER.parent / "blender_scene.py"
     with tempfile.TemporaryDirectory() as place:
-        plan = {"size": size, "ground": [channel / 255 for channel in GROUNDS[scene.ground][2]], "things": []}
+        things = []
         for number, thing in enumerate(scene.things):
             cut_out = Path(place, f"{number}.png")
             alone = Scene((Thing(thing.subject, flip=thing.flip, size=1.0),), scene.style, scene.ground, ink=scene.ink)
             draw_svg(write_svg(alone, ground=False), 512).save(cut_out)
-            plan["things"].append({"picture": str(cut_out), "x": thing.x, "y": thing.y, "size": thing.size,
-                                   "turn": thing.turn})
+            things.append({"picture": str(cut_out), "x": thing.x, "y": thing.y, "size": thing.size, "turn": thing.turn})
+        plan = {"size": size, "ground": [channel / 255 for channel in GROUNDS[scene.ground][2]], "things": things}
         plan_file, drawn = Path(place, "plan.json"), Path(place, "drawn.png")
         plan_file.write_text(json.dumps(plan), encoding="utf-8")
         try:

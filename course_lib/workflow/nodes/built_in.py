@@ -20,6 +20,7 @@ from course_lib.sampling.noise import tell_noise
 from course_lib.sampling.samplers import SAMPLERS, check_names
 from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_settings
 from course_lib.sampling.sigmas import SCHEDULERS
+from course_lib.workflow.node_types import NodeClass
 from course_lib.workflow.nodes.host import here, is_file
 from course_lib.workflow.nodes.kolors import NODE_CLASS_MAPPINGS as KOLORS_NODES
 from course_lib.workflow.nodes.kolors import stamp
@@ -238,17 +239,17 @@ class LoadImage:
     @classmethod
     def IS_CHANGED(cls, image: str) -> str:
         """Return the file's size and time: a picture that was changed is read anew."""
-        found = find_picture(image).stat()
+        found = known_picture(image).stat()
         return f"{found.st_size} {found.st_mtime_ns}"
 
     def load_image(self, image: str) -> tuple[Tensor, Tensor]:
         """Return the picture, and what is transparent in it (1) or not (0); LessonError for a file that is none."""
-        path = find_picture(image)
+        path = known_picture(image)
         try:
             picture = turn_upright(decode(path, MOST_DRAWN)).convert("RGBA")
         except Unreadable as cause:
             if cause.code == "too_many_pixels":
-                raise error("node_picture_large", name=image, pixels=cause.value // 10**6,
+                raise error("node_picture_large", name=image, pixels=int(cause.value) // 10**6,
                             tiny=emoji.PICTURE_SIZE) from cause
             raise error("node_picture_broken", name=image, cause=cause.words) from cause
         values = torch.from_numpy(np.asarray(picture).astype(np.float32) / 255)
@@ -265,6 +266,13 @@ def find_picture(name: str) -> Path | None:
     folder = here().output_folder if name.endswith(OUTPUT) else here().input_folder
     place = inside(folder, name.removesuffix(OUTPUT).removesuffix(INPUT))
     return place if place is not None and is_file(place) else None
+
+
+def known_picture(name: str) -> Path:
+    """Return the file of a picture that VALIDATE_INPUTS has let pass."""
+    found = find_picture(name)
+    assert found is not None, name
+    return found
 
 
 class SaveImage:
@@ -318,4 +326,4 @@ def to_pictures(images: Tensor) -> list[Image.Image]:
 BUILT_IN = {kind.__name__: kind for kind in (
     CheckpointLoaderSimple, LoraLoader, VAELoader, CLIPTextEncode, EmptyLatentImage, VAEEncode, VAEDecode, KSampler,
     LoadImage, SaveImage, PreviewImage)}
-NODES: dict[str, type] = {**BUILT_IN, **KOLORS_NODES}
+NODES: dict[str, NodeClass] = {**BUILT_IN, **KOLORS_NODES}

@@ -9,6 +9,7 @@ from contextvars import ContextVar
 from pathlib import Path
 
 from diffusers import KolorsPipeline
+from PIL import Image
 
 from course_lib.messages import error, text
 from course_lib.model.loading import load
@@ -25,6 +26,9 @@ class Host:
     """The plainest surroundings: the names of the camp's workflows, all of them Tiny Kolors, and nobody to be told."""
 
     lora_folders: tuple[Path, ...] = ()
+    # Of LoadImage and SaveImage: only the notebook has them, for in ComfyUI its own nodes of these names run.
+    input_folder: Path
+    output_folder: Path
 
     def list_names(self, kind: str) -> list[str]:
         """List the names that a node offers of a kind: "kolors", "checkpoints", "vae", "encoders", "loras"."""
@@ -50,6 +54,10 @@ class Host:
 
     def note(self, words: str) -> None:
         """Tell the learner something that is no error."""
+
+    def save(self, picture: Image.Image, prefix: str) -> Path:
+        """Save a picture in the output folder and return its file."""
+        raise NotImplementedError
 
 
 def is_file(path: Path) -> bool:

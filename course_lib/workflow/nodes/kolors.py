@@ -14,6 +14,7 @@ from course_lib.messages import LessonError, error, text
 from course_lib.model.parts import load_encoder
 from course_lib.model.text import LENGTH, encode_text, pad_texts
 from course_lib.sampling.settings import MOST_SEED
+from course_lib.workflow.node_types import NodeClass
 from course_lib.workflow.nodes.host import here
 from course_lib.workflow.nodes.kolors_sampling import KOLORS_SCHEDULERS, Asked, draw_latents
 from course_lib.workflow.nodes.prompt_syntax import read_prompts
@@ -149,8 +150,8 @@ class KolorsTextEncode:
         for one in prompts:
             tell_prompt(chatglm3_model.pipe, one)
         texts = [encode_text(chatglm3_model, one) for one in (*prompts, negative)]
-        for one in texts:
-            tell_length(one)
+        for encoded in texts:
+            tell_length(encoded)
         positive = [one for one in texts[:-1] for _ in range(num_images_per_prompt)]
         whole, away = (pad_texts(some, LENGTH, torch.float32, torch.device("cpu")) for some in (positive, texts[-1:]))
         return ({"prompt_embeds": whole.states, "pooled_prompt_embeds": whole.pooled,
@@ -241,7 +242,7 @@ def name_dtype(dtype: torch.dtype) -> str:
     return str(dtype).removeprefix("torch.")
 
 
-NODE_CLASS_MAPPINGS = {
+NODE_CLASS_MAPPINGS: dict[str, NodeClass] = {
     "DownloadAndLoadKolorsModel": DownloadAndLoadKolorsModel,
     "DownloadAndLoadChatGLM3": DownloadAndLoadChatGLM3,
     "LoadChatGLM3": LoadChatGLM3,

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from diffusers import KolorsPipeline
@@ -25,7 +26,7 @@ from course_lib.workflow.nodes.host import here
 FULL_SIZE = 1024  # px: the size that Kolors was trained at, and that its workflows name
 COMFY_FACTOR = 8  # px per latent place, which ComfyUI's EmptyLatentImage takes for granted
 
-Conditioning = list[list[object]]
+Conditioning = list[list[Any]]
 
 
 @dataclass(frozen=True)

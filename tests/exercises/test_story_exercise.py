@@ -1,0 +1,58 @@
+"""The exercise of the lesson on stories: eight right pictures are told right, every fault gets its own hint."""
+
+import pytest
+from PIL import Image
+
+from course_lib.exercises import check_story
+from course_lib.messages import LANGUAGES, set_language
+from course_lib.pictures import emoji
+from course_lib.sampling.settings import SamplerSettings
+from course_lib.story.candidates import Candidate
+from course_lib.story.scenes import STORIES
+
+STORY = STORIES["birthday"]
+STYLE = "lineart"
+
+
+def compose(scene, style=STYLE):
+    return emoji.compose(emoji.Scene(scene.subject, style, scene.ground, 54, 5, 5, False))
+
+
+@pytest.fixture
+def pictures():
+    return [compose(scene) for scene in STORY.scenes]
+
+
+def keep(folder, pictures):
+    kept = []
+    for number, picture in enumerate(pictures, 1):
+        picture.save(folder / f"{number}.png")
+        kept.append(Candidate(number, folder / f"{number}.png", "", "", SamplerSettings()))
+    return kept
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_true_pictures_are_right(tmp_path, pictures, language, capsys):
+    set_language(language)
+    assert check_story(keep(tmp_path, pictures), STORY, STYLE)
+    pictures[3] = compose(STORY.scenes[3], "3d")  # one of eight may be in another style
+    assert check_story(keep(tmp_path, pictures), STORY, STYLE)
+    pictures[6] = compose(STORY.scenes[6], "3d")
+    assert not check_story(keep(tmp_path, pictures), STORY, STYLE)
+    assert "6" in capsys.readouterr().out.splitlines()[-1]
+
+
+def test_a_picture_that_is_there_twice_is_told(tmp_path, pictures, capsys):
+    assert not check_story(keep(tmp_path, [*pictures[:7], pictures[2]]), STORY, STYLE)
+    said = capsys.readouterr().out
+    assert "3" in said and "8" in said
+
+
+@pytest.mark.parametrize("change", [
+    lambda scene: compose(STORY.scenes[0]).resize((32, 32)).resize((64, 64)),  # another subject
+    lambda scene: emoji.compose(emoji.Scene(scene.subject, STYLE, "red", 54, 5, 5, False)),  # another ground
+    lambda scene: Image.new("RGB", (64, 64), emoji.GROUNDS[scene.ground][2])])  # nothing at all
+def test_a_scene_that_shows_something_else_is_named(tmp_path, pictures, change, capsys):
+    pictures[4] = change(STORY.scenes[4])
+    assert not check_story(keep(tmp_path, pictures), STORY, STYLE)
+    assert "5" in capsys.readouterr().out
