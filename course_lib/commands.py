@@ -27,7 +27,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options.run(options)
     except LessonError as problem:
-        print(to_shell(str(problem), vars(options)), file=sys.stderr)
+        problem.next_step = to_shell(problem.next_step, vars(options))
+        print(problem, file=sys.stderr)
         return 1
     return 0
 

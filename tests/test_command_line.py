@@ -122,3 +122,8 @@ def test_the_next_step_of_a_command_is_one_for_the_command_line(tmp_path):
     done = run("--language", "en", "train", "--dataset_path", str(tmp_path), "--output_path", str(tmp_path / "out"),
                "--lora_rank", "0")
     assert done.returncode == 1 and "--lora_rank 16" in done.stderr and "=" not in done.stderr
+
+
+def test_a_learners_own_words_are_told_as_they_are(tmp_path):
+    done = run("--language", "en", "draw", "cfg=3", "--out", str(tmp_path / "x.png"))
+    assert done.returncode == 1 and "cfg=3" in done.stderr and "--cfg" not in done.stderr
