@@ -8,7 +8,7 @@ import sys
 
 import numpy
 import pytest
-from loopback_hub import environment, running_hub
+from loopback_hub import publishing_hub
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -25,10 +25,7 @@ HEADER = {"rank": "4", "alpha": "2", "trigger_word": "线稿", "base_model": "ko
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    with running_hub({("models", "someone/else"): {}}) as running:
-        for name, value in {**environment(tmp_path), "MODELSCOPE_ENDPOINT": running.address,
-                            TOKEN: running.token}.items():
-            monkeypatch.setenv(name, value)
+    with publishing_hub(monkeypatch, tmp_path) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy
 import pytest
-from loopback_hub import environment, running_hub
+from loopback_hub import publishing_hub
 from PIL import Image, PngImagePlugin
 from safetensors.numpy import load_file, save_file
 
@@ -28,10 +28,7 @@ SECRET = "ms-SECRET-TOKEN-1234"
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    with running_hub({("models", "someone/else"): {}}) as running:
-        running.token = SECRET
-        for name, value in {**environment(tmp_path), "MODELSCOPE_ENDPOINT": running.address, TOKEN: SECRET}.items():
-            monkeypatch.setenv(name, value)
+    with publishing_hub(monkeypatch, tmp_path, SECRET) as running:
         yield running
 
 

@@ -258,6 +258,17 @@ def running_hub(repos):
         hub.stop()
 
 
+@contextmanager
+def publishing_hub(monkeypatch, home, token=None):
+    """Run a hub with someone else's model, to which this process is a learner with a token, whose home is `home`."""
+    with running_hub({("models", "someone/else"): {}}) as hub:
+        hub.token = token or hub.token
+        for name, value in {**environment(home), "MODELSCOPE_ENDPOINT": hub.address,
+                            "MODELSCOPE_API_TOKEN": hub.token}.items():
+            monkeypatch.setenv(name, value)
+        yield hub
+
+
 def kolors_layout(size=1 << 20):
     """Return Kolors' layout in diffusers' form: fp16 beside fp32 and pickles, random bytes as weights."""
     random = os.urandom(size)

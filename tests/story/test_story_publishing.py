@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from loopback_hub import environment, running_hub
+from loopback_hub import publishing_hub
 from PIL import Image
 from safetensors import safe_open
 from safetensors.numpy import save_file
@@ -34,10 +34,7 @@ SHIPPED = COURSE / "data" / "lora" / "line_art.safetensors"
 
 @pytest.fixture
 def server(tmp_path, monkeypatch):
-    with running_hub({("models", "someone/else"): {}}) as running:
-        for name, value in {**environment(tmp_path), "MODELSCOPE_ENDPOINT": running.address,
-                            TOKEN: running.token}.items():
-            monkeypatch.setenv(name, value)
+    with publishing_hub(monkeypatch, tmp_path) as running:
         yield running
 
 
