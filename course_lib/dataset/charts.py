@@ -12,7 +12,7 @@ from course_lib.dataset.caption_rules import MOST_TOKENS, open_tokenizer
 from course_lib.dataset.report import COLOURS, VERDICTS, Report, Row
 from course_lib.hub.repository import TINY
 from course_lib.messages import text
-from course_lib.pictures.buckets import GRIDS, KOLORS_GRID, choose_bucket, crop_loss
+from course_lib.pictures.buckets import GRID, choose_bucket, crop_loss
 from course_lib.pictures.picture import Picture
 from course_lib.pictures.picture_files import Unreadable, open_picture
 
@@ -99,8 +99,8 @@ def open_small(file: Path) -> Image.Image | None:
 def show_sizes(report: Report) -> Bars:
     """Count the kept pictures in each bucket (width x height px) of a training with buckets, and what crops cost."""
     pictures = [(row.width, row.height) for row in report.kept if row.width]
-    grid, square = GRIDS.get(report.size, KOLORS_GRID), (report.size, report.size)
-    buckets = [choose_bucket(picture, square, grid) for picture in pictures]
+    square = (report.size, report.size)
+    buckets = [choose_bucket(picture, square, GRID) for picture in pictures]
     lost = [crop_loss(picture, bucket) for picture, bucket in zip(pictures, buckets)]
     lost_square = [crop_loss(picture, square) for picture in pictures]
     edges = sorted(map(min, pictures))

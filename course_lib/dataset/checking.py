@@ -16,8 +16,9 @@ from course_lib.dataset.report import Report, Row
 from course_lib.dataset.writing import write_set
 from course_lib.hub.repository import TINY
 from course_lib.messages import error
+from course_lib.pictures import emoji
 
-SIZE = 64  # px: what Tiny Kolors trains with; the full Kolors trains with 1024
+SIZE = emoji.PICTURE_SIZE  # px: what Tiny Kolors trains with; the full Kolors trains with 1024
 FEW, VERY_FEW = 15, 5  # pictures of a set; customary for a style's LoRA, not proven
 
 
@@ -63,7 +64,7 @@ def make_report(folder: Path, judge: Callable[[Path, Sequence[Found], int], Iter
 def check_size(size: int) -> None:
     """Answer a size that is no number of pixels with a LessonError."""
     if not isinstance(size, int) or not 8 <= size <= 8192:
-        raise error("set_size", size=repr(size))
+        raise error("set_size", size=repr(size), tiny=SIZE)
 
 
 def judge_set(report: Report, captioned: bool) -> None:

@@ -4,6 +4,7 @@ import argparse
 from pathlib import Path
 
 from course_lib.messages import text
+from course_lib.pictures import emoji
 
 
 def add_commands(commands: "argparse._SubParsersAction") -> None:
@@ -32,7 +33,8 @@ def add_commands(commands: "argparse._SubParsersAction") -> None:
 def add_flags(parser: argparse.ArgumentParser) -> None:
     """Add what check and prepare both take."""
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--size", type=int, default=64, help=text("set_help_size"))
+    tiny = emoji.PICTURE_SIZE
+    parser.add_argument("--size", type=int, default=tiny, help=text("set_help_size", tiny=tiny))
     parser.add_argument("--trigger_word", default="", help=text("set_help_trigger"))
     parser.add_argument("--default_caption", help=text("set_help_default"))
 

@@ -88,8 +88,13 @@ def grow(use: Layers, up: Upsample2D, x: Tensor, size: torch.Size) -> Tensor:
 def mix(use: Layers, resnet: ResnetBlock2D, x: Tensor, time: Tensor) -> Tensor:
     """Look at each place and its neighbours, twice, told the time in between; the result is added to x (He 2016)."""
     change = use[resnet.conv1](F.silu(use[resnet.norm1](x), inplace=True))
-    change += use[resnet.time_emb_proj](time)[:, :, None, None]
-    change = use[resnet.conv2](F.silu(use[resnet.norm2](change), inplace=True))
+    told = use[resnet.time_emb_proj](time)[:, :, None, None]
+    if resnet.time_embedding_norm == "scale_shift":  # told by a factor and a sum (Dhariwal & Nichol 2021, section 3)
+        factor, shift = told.chunk(2, dim=1)
+        change = use[resnet.norm2](change) * (1 + factor) + shift
+    else:
+        change = use[resnet.norm2](change + told)
+    change = use[resnet.conv2](F.silu(change, inplace=True))
     change += x if resnet.conv_shortcut is None else use[resnet.conv_shortcut](x)
     return change
 

@@ -3,8 +3,7 @@
 import math
 
 MOST_ASPECT = 4.0  # one side of a bucket at most so many times the other, as SDXL's (Podell et al. 2023, appendix I)
-GRIDS = {64: 16}  # px that a bucket's sides are multiples of, by the training's size: Tiny Kolors' (4 of the VAE x 4)
-KOLORS_GRID = 32  # 8 of the VAE x 4, for the UNet halves twice
+GRID = 32  # px that a bucket's sides are multiples of: 8 of the VAE x 4, for the UNet halves twice
 
 
 def choose_bucket(picture: tuple[int, int], size: tuple[int, int], grid: int) -> tuple[int, int]:

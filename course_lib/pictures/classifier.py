@@ -1,7 +1,8 @@
 """The judge: a small classifier that says which subject, style and ground colour a picture shows, and how sure it is.
 
 It turns the lessons' claims into numbers: prompt adherence, style score, diversity. Its own accuracy stands in its
-card, data/judge/README.md. It knows only the 64 subjects, seven styles and ten grounds of `course_lib.pictures.emoji`.
+card, data/judge/README.md. It knows only the 64 subjects, seven styles and ten grounds of `course_lib.pictures.emoji`,
+and says of anything else, and of a drawing gone wrong, that it is none of these.
 """
 
 from collections.abc import Sequence
@@ -22,17 +23,20 @@ BORDER = 2  # px; the rim that shows the ground in every composed picture but wh
 
 
 class JudgeNet(nn.Module):
-    """Six 3 x 3 convolutions and three linear heads: [batch, 3, 64, 64] in [-1, 1] -> subject, style, ground logits."""
+    """Six 3 x 3 convolutions and three linear heads: [batch, 3, 96, 96] in [-1, 1] -> subject, style, ground logits.
+
+    The last logit of the subjects stands for none of them.
+    """
 
     def __init__(self, widths: Sequence[int] = (24, 48, 64, 96, 128, 160)):
         super().__init__()
         layers, before = [], 3
         for number, width in enumerate(widths):
-            stride = 2 if number in (0, 1, 3, 5) else 1  # 64 -> 32 -> 16 -> 16 -> 8 -> 8 -> 4
+            stride = 2 if number in (0, 1, 3, 5) else 1  # 96 -> 48 -> 24 -> 24 -> 12 -> 12 -> 6
             layers += [nn.Conv2d(before, width, 3, stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
             before = width
         self.body = nn.Sequential(*layers)
-        self.subject = nn.Linear(before * 2, len(emoji.subjects()))
+        self.subject = nn.Linear(before * 2, len(emoji.subjects()) + 1)
         self.style = nn.Linear(before * 2, len(emoji.STYLES))
         self.ground = nn.Linear(before * 2, len(emoji.GROUNDS))
 
@@ -49,9 +53,9 @@ class JudgeNet(nn.Module):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What the judge sees in one picture, names of `emoji`, each with its confidence from 0 to 1."""
+    """What the judge sees in one picture: names of `emoji`, each with its confidence; subject None: none of them."""
 
-    subject: str
+    subject: str | None
     style: str
     ground: str
     subject_confidence: float
@@ -79,7 +83,7 @@ def load_judge() -> JudgeNet:
 
 
 def to_tensor(pictures: Sequence[Image.Image]) -> torch.Tensor:
-    """Turn pictures of any size into [batch, 3, 64, 64], float32 in [-1, 1]."""
+    """Turn pictures of any size into [batch, 3, 96, 96], float32 in [-1, 1]."""
     size = (emoji.PICTURE_SIZE, emoji.PICTURE_SIZE)
     small = [picture.convert("RGB") for picture in pictures]
     small = [picture if picture.size == size else picture.resize(size, Image.Resampling.LANCZOS) for picture in small]
@@ -89,8 +93,8 @@ def to_tensor(pictures: Sequence[Image.Image]) -> torch.Tensor:
 
 @torch.no_grad()
 def judge(pictures: Sequence[Image.Image]) -> list[Verdict]:
-    """Say for each picture which subject, style and ground it shows, and how surely."""
-    names = (list(emoji.subjects()), list(emoji.STYLES), list(emoji.GROUNDS))
+    """Say for each picture which subject (None: none of them), style and ground it shows, and how surely."""
+    names = ([*emoji.subjects(), None], list(emoji.STYLES), list(emoji.GROUNDS))
     best = [logits.softmax(dim=1).max(dim=1) for logits in load_judge()(to_tensor(pictures))]
     verdicts = []
     for row in range(len(pictures)):

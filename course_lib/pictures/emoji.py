@@ -13,8 +13,11 @@ from PIL import Image, ImageChops, ImageFilter, ImageStat
 from course_lib.files import COURSE
 
 FOLDER = COURSE / "data" / "emoji"
-PICTURE_SIZE = 64  # px, width and height of a composed picture
-SMALLEST, LARGEST = 46, 60  # px, width and height of the subject in it
+PICTURE_SIZE = 96  # px, width and height of a composed picture
+# px: the size of the subject, its left and its top. Two of one size lie a whole cell of the UNet's coarser level
+# apart (16 px), so that they are one picture moved, for the network too: it learns a drawing once, not once a place.
+PLACES = (*((78, left, top) for left in (1, 17) for top in (1, 17)),
+          *((62, left, top) for left in (1, 17, 33) for top in (1, 17, 33)))
 
 # style -> its words in a caption, zh then en; the first of each is the usual one
 STYLES = {
@@ -133,15 +136,20 @@ def subject_at(subject: str, style: str, size: int, side: int) -> Image.Image:
 
 
 def random_scene(rng: random.Random, styles: tuple[str, ...] = BASE_STYLES) -> Scene:
-    """Draw a scene at random: every subject, style, ground, size, place inside the picture, and flip."""
-    size = rng.randint(SMALLEST, LARGEST)
-    room = PICTURE_SIZE - size
-    return Scene(rng.choice(list(subjects())), rng.choice(styles), rng.choice(list(GROUNDS)),
-                 size, rng.randint(0, room), rng.randint(0, room), rng.random() < 0.5)
+    """Draw a scene at random: every subject, style, ground, size and place; none is mirrored."""
+    return Scene(rng.choice(list(subjects())), rng.choice(styles), rng.choice(list(GROUNDS)), *rng.choice(PLACES),
+                 flip=False)
+
+
+@cache
+def kept_pairs() -> frozenset[tuple[str, str]]:
+    """Return the (subject, style) pairs that training never sees: whether a model can put together what it knows."""
+    rows = json.loads((FOLDER / "kept_pairs.json").read_text(encoding="utf-8"))
+    return frozenset(tuple(row) for row in rows)
 
 
 def compose(scene: Scene, colour: tuple[int, int, int] | None = None) -> Image.Image:
-    """Compose a scene's picture, RGB, 64 x 64 px; `colour` (sRGB, 0-255) replaces its ground's usual one."""
+    """Compose a scene's picture, RGB, PICTURE_SIZE square; `colour` (sRGB, 0-255) replaces its ground's usual one."""
     picture = Image.new("RGB", (PICTURE_SIZE, PICTURE_SIZE), colour or GROUNDS[scene.ground][2])
     subject = subject_at(scene.subject, scene.style, scene.size, PICTURE_SIZE)
     if scene.flip:

@@ -4,7 +4,7 @@ import random
 import re
 from dataclasses import dataclass
 
-from course_lib.messages import language
+from course_lib.messages import language, text
 from course_lib.pictures.emoji import GROUNDS, PICTURE_SIZE, STYLES, Scene, subjects
 
 PLACES = {"left": ("左边", "on the left"), "right": ("右边", "on the right"),
@@ -88,8 +88,10 @@ class Named:
     unknown: tuple[str, ...] = ()  # words of the prompt that no caption of the training ever held
 
 
-def name_of(name: str) -> str:
-    """Return the usual word for a subject, style or ground in the learner's language."""
+def name_of(name: str | None) -> str:
+    """Return the usual word for a subject, style or ground in the learner's language; None: none of the subjects."""
+    if name is None:
+        return text("none_of_these")
     return (subjects()[name][language()] if name in subjects() else words_for(name, language()))[0]
 
 

@@ -342,9 +342,9 @@ ERRORS = {
                "Try in turn: a cfg below 7, no LoRA, a VAE in float32 (sdxl-vae-fp16-fix)."),
     },
     "node_picture_large": {
-        "zh": ("图片 {name} 太大。", "它有 {pixels} 百万像素。", "先缩小它；Tiny Kolors 用 64 × 64，Kolors 用 1024 × 1024 左右。"),
+        "zh": ("图片 {name} 太大。", "它有 {pixels} 百万像素。", "先缩小它；Tiny Kolors 用 {tiny} × {tiny}，Kolors 用 1024 × 1024 左右。"),
         "en": ("The picture {name} is too large.", "It has {pixels} million pixels.",
-               "Make it smaller first: 64 x 64 for Tiny Kolors, about 1024 x 1024 for Kolors."),
+               "Make it smaller first: {tiny} x {tiny} for Tiny Kolors, about 1024 x 1024 for Kolors."),
     },
     "node_picture_broken": {
         "zh": ("读不了图片 {name}。", "原因：{cause}", "用看图软件打开它，另存为 PNG，再试一次。"),

@@ -12,7 +12,7 @@ TEXTS = {
     "set_help_csv": {"zh": "把结果写成表格", "en": "write the findings as a table"},
     "set_help_out": {"zh": "数据集的文件夹，交给 train --dataset_path", "en": "the set's folder, for train --dataset_path"},
     "set_help_validation": {"zh": "留作验证的比例，0 到 1", "en": "the share that is kept back to validate with, 0 to 1"},
-    "set_help_size": {"zh": "训练用的边长，像素：Tiny Kolors 64，Kolors 1024", "en": "the edge that is trained with, in px: 64 for Tiny Kolors, 1024 for Kolors"},
+    "set_help_size": {"zh": "训练用的边长，像素：Tiny Kolors {tiny}，Kolors 1024", "en": "the edge that is trained with, in px: {tiny} for Tiny Kolors, 1024 for Kolors"},
     "set_help_default": {"zh": "没有说明的图片都用这一句", "en": "the caption of all pictures that have none"},
     "list_semicolon": {"zh": "；", "en": "; "},
     "set_verdict_keep": {"zh": "保留", "en": "keep"},
@@ -150,8 +150,8 @@ ERRORS = {
         "zh": ("{place} 读不了。", "系统的回答是：{cause}。", "核对权限，或者把它移出文件夹。"),
         "en": ("{place} cannot be read.", "The system says: {cause}.", "Look at its permissions, or move it out of the folder.")},
     "set_size": {
-        "zh": ("size={size} 不能用。", "size 是训练用的边长，单位像素，8 到 8192 的整数。", "Tiny Kolors 用 64，完整的 Kolors 用 1024。"),
-        "en": ("size={size} cannot be used.", "size is the edge, in pixels, that is trained with: a whole number from 8 to 8192.", "Use 64 for Tiny Kolors, 1024 for the full Kolors.")},
+        "zh": ("size={size} 不能用。", "size 是训练用的边长，单位像素，8 到 8192 的整数。", "Tiny Kolors 用 {tiny}，完整的 Kolors 用 1024。"),
+        "en": ("size={size} cannot be used.", "size is the edge, in pixels, that is trained with: a whole number from 8 to 8192.", "Use {tiny} for Tiny Kolors, 1024 for the full Kolors.")},
     "set_share": {
         "zh": ("validation={share} 不能用。", "它是留作验证的比例，0 到 1 之间，不含 1。", "一般留 0.1；不留就写 0。"),
         "en": ("validation={share} cannot be used.", "It is the share that is kept back: from 0 to below 1.", "0.1 is usual; 0 keeps none back.")},

@@ -41,7 +41,7 @@ class TrainConfig:
     dora: bool = False  # direction and length apart (Liu 2024, arXiv 2402.09353); a third slower, seldom needed
 
     # The pictures.
-    height: int | None = None  # None: what the model was trained at (Kolors 1024, Tiny Kolors 64)
+    height: int | None = None  # None: what the model was trained at (Kolors 1024, Tiny Kolors 96)
     width: int | None = None
     center_crop: bool = False  # off: a long picture is cut at several places, so that its ends are seen too
     random_flip: bool = False  # off: letters and faces are not the same in a mirror

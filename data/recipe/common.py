@@ -33,6 +33,18 @@ def one_cycle(step: int, steps: int, warm_up: float = 0.05, last: float = 0.02) 
     return last + (1 - last) * 0.5 * (1 + math.cos(math.pi * (done - warm_up) / (1 - warm_up)))
 
 
+def long_run(step: int, steps: int, warm_up: int = 100, descent: float = 0.2, last: float = 0.02) -> float:
+    """Return the factor of the learning rate: warm-up steps, a plateau, and a half cosine down over the last share.
+
+    On the plateau nothing depends on where the end lies (Hu et al. 2024, arXiv 2404.06395): a training can be made
+    longer, and its descent begun from any checkpoint.
+    """
+    left = (steps - step) / (steps * descent)
+    if left < 1:
+        return last + (1 - last) * 0.5 * (1 - math.cos(math.pi * left))
+    return min(1.0, (step + 1) / warm_up)
+
+
 def save_checkpoint(path: Path, **state) -> None:
     """Write a checkpoint beside its place and rename it, so that a cut leaves the last one whole."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -22,6 +22,7 @@ from course_lib.pictures.classifier import border_ground, judge, to_tensor
 from course_lib.sampling.drawing import draw_batch
 from data.recipe import unet, vae
 from data.recipe.common import HERE
+from data.recipe.prompts import choose_prompts, write_prompt
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen first
@@ -34,12 +35,12 @@ DRAWN = tuple(style for style in emoji.BASE_STYLES if style not in emoji.RENDERE
 
 
 def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, model: torch.nn.ModuleDict, folder: Path) -> None:
-    """Save the pipeline as KolorsPipeline.from_pretrained opens it; the UNet as float16, which halves the file.
+    """Save the pipeline as KolorsPipeline.from_pretrained opens it; UNet and VAE as float16, half the size.
 
     The text encoder stays float32: transformers loads it in the type it was saved in, while diffusers loads the rest in
     float32, and the two must agree.
     """
-    pipe = KolorsPipeline(vae=coder.cpu(), text_encoder=model["text_encoder"].cpu(), tokenizer=tokenizer,
+    pipe = KolorsPipeline(vae=coder.cpu().half(), text_encoder=model["text_encoder"].cpu(), tokenizer=tokenizer,
                           unet=model["unet"].cpu().half(), scheduler=unet.build_scheduler(),
                           force_zeros_for_empty_prompt=False)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # the tokenizer copies a file of the old folder
@@ -65,26 +66,6 @@ def export_judge(net: torch.nn.Module, folder: Path) -> None:
     weights = {name: tensor.half().contiguous() if tensor.is_floating_point() else tensor
                for name, tensor in net.cpu().state_dict().items()}
     save_file(weights, folder / "judge.safetensors")
-
-
-def write_prompt(subject: str, style: str, ground: str, language: str, rng: random.Random) -> str:
-    """Write a prompt that names subject, style and ground, in zh or en."""
-    row = emoji.subjects()[subject]
-    style_word, ground_word = emoji.STYLES[style][language == "en"][0], emoji.GROUNDS[ground][language == "en"][0]
-    if language == "zh":
-        return f"一{row['measure']}{rng.choice(row['zh'])}，{style_word}，{ground_word}背景"
-    return f"a {rng.choice(row['en'])}, {style_word}, {ground_word} background"
-
-
-def choose_prompts(count: int, styles: tuple[str, ...], seed: int = 7) -> list[tuple[str, str, wording.Named]]:
-    """Choose prompts over all subjects, grounds and these styles -> (language, prompt, what it names)."""
-    rng = random.Random(f"{seed} prompts")
-    chosen = []
-    for number in range(count):
-        named = wording.Named(rng.choice(list(emoji.subjects())), rng.choice(styles), rng.choice(list(emoji.GROUNDS)))
-        language = ("zh", "en")[number % 2]
-        chosen.append((language, write_prompt(named.subject, named.style, named.ground, language, rng), named))
-    return chosen
 
 
 @cache

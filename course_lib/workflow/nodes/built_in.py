@@ -13,6 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.messages import error
+from course_lib.pictures import emoji
 from course_lib.pictures.opening import MOST_DRAWN, Unreadable, decode, turn_upright
 from course_lib.sampling.drawing import sample
 from course_lib.sampling.noise import tell_noise
@@ -248,7 +249,8 @@ class LoadImage:
             picture = turn_upright(decode(path, MOST_DRAWN)).convert("RGBA")
         except Unreadable as cause:
             if cause.code == "too_many_pixels":
-                raise error("node_picture_large", name=image, pixels=int(cause.value) // 10**6) from cause
+                raise error("node_picture_large", name=image, pixels=int(cause.value) // 10**6,
+                            tiny=emoji.PICTURE_SIZE) from cause
             raise error("node_picture_broken", name=image, cause=cause.words) from cause
         values = torch.from_numpy(np.asarray(picture).astype(np.float32) / 255)
         return values[None, ..., :3], 1 - values[None, ..., 3]
