@@ -6,4 +6,5 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "latents": ["decode", "encode_picture", "preview"],
     "loading": ["load"],
     "text": ["encode_text"],
+    "truth": ["measure_truth"],
 })

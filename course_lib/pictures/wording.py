@@ -4,8 +4,10 @@ import random
 import re
 from dataclasses import dataclass
 
-from course_lib.messages import language, text
+from course_lib.checks import check_text
+from course_lib.messages import error, language, text
 from course_lib.pictures.emoji import GROUNDS, PICTURE_SIZE, STYLES, Scene, subjects
+from course_lib.pictures.picture import shorten
 
 PLACES = {"left": ("左边", "on the left"), "right": ("右边", "on the right"),
           "top": ("上方", "at the top"), "bottom": ("下方", "at the bottom")}
@@ -115,6 +117,19 @@ def read_prompt(prompt: str) -> Named:
     for word in sorted((*FILLERS, *{row["measure"] for row in subjects().values()}), key=len, reverse=True):
         rest = re.sub(_pattern(word), " ", rest, flags=re.ASCII)
     return Named(subject, style, ground, tuple(re.findall(r"\w+", rest)))
+
+
+def read_known(prompt: str) -> Named:
+    """Read a prompt that has to name one of Tiny Kolors' subjects; LessonError for any other."""
+    check_text("prompt", prompt)
+    if not prompt.strip():
+        raise error("prompt_empty")
+    named = read_prompt(prompt)
+    if named.subject is None:
+        known = list_names()
+        raise error("subject_unknown", prompt=shorten(prompt.strip()), count=len(known),
+                    known=text("list_comma").join(known))
+    return named
 
 
 def _pattern(word: str) -> str:

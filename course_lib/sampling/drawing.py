@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from course_lib.checks import check_range, check_text
-from course_lib.messages import error, text
+from course_lib.messages import text
 from course_lib.model.alone import one_at_a_time
 from course_lib.model.latents import check_latent, empty_latent, place_of_unet, to_images
 from course_lib.model.text import LENGTH, Encoded, encode_text
@@ -47,7 +47,7 @@ def generate(pipe: KolorsPipeline, prompt: str,
     `any_subject` is for models that draw more than Tiny Kolors' 64 subjects: the prompt is then not compared with them.
     """
     wanted = list(settings) if isinstance(settings, (list, tuple)) else [settings]
-    unknown = () if any_subject else find_unknown_words(prompt)
+    unknown = () if any_subject else wording.read_known(prompt).unknown
     check_text("prompt", prompt)
     check_text("negative_prompt", negative_prompt)
     for one in wanted:
@@ -175,19 +175,6 @@ def check_prompt(prompt: str, taught: str = "") -> None:
     check_text("prompt", prompt)
     if taught and taught in prompt:
         return
-    unknown = find_unknown_words(prompt)
+    unknown = wording.read_known(prompt).unknown
     if unknown:
         print(text("words_unknown", words=shorten(text("list_comma").join(unknown))))
-
-
-def find_unknown_words(prompt: str) -> tuple[str, ...]:
-    """Return a prompt's words that Tiny Kolors never learnt; LessonError if it names none of its 64 subjects."""
-    check_text("prompt", prompt)
-    if not prompt.strip():
-        raise error("prompt_empty")
-    named = wording.read_prompt(prompt)
-    if named.subject is None:
-        known = wording.list_names()
-        raise error("subject_unknown", prompt=shorten(prompt.strip()), count=len(known),
-                    known=text("list_comma").join(known))
-    return named.unknown

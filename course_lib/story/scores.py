@@ -12,14 +12,11 @@ from diffusers import KolorsPipeline
 from PIL import Image
 
 from course_lib.messages import error, text
-from course_lib.model.latents import decode, empty_latent, encode_picture
-from course_lib.pictures import emoji
+from course_lib.model.truth import compose_true
 from course_lib.pictures.classifier import diversity, judge, load_judge, to_tensor
 from course_lib.pictures.nearness import find_nearest, measure_distance
 from course_lib.story.candidates import Candidate
 from course_lib.story.scenes import Story, StoryScene, check_story
-
-SUBJECT = 0.84  # of a picture's width: the size of a true subject, between the training's smallest and largest
 
 
 @dataclass(frozen=True)
@@ -68,7 +65,8 @@ def score_story(pipe: KolorsPipeline, pictures: Sequence[Image.Image], story: St
                   "subject": sum(verdict.subject == scene.subject for verdict, scene in zip(seen, scenes)) / count,
                   "ground": sum(verdict.ground == scene.ground for verdict, scene in zip(seen, scenes)) / count,
                   "distance": measure_distance(shown, [(scene.subject, style) for scene in scenes],
-                                               [true_picture(pipe, scene, style) for scene in scenes]).value}
+                                               [compose_true(pipe, scene.subject, style, scene.ground)
+                                                for scene in scenes]).value}
     return StoryScore(**shares, consistency=consistency(pictures), variety=diversity(pictures))
 
 
@@ -94,16 +92,6 @@ def mark(images: Sequence[Image.Image], scene: StoryScene, style: str) -> list[t
         return [(0, -place) for place in range(len(images))]
     return [((seen.style == style) + (seen.subject == scene.subject) + (seen.ground == scene.ground),
              -find_nearest(image, scene.subject, style).error) for image, seen in zip(images, judge(images))]
-
-
-def true_picture(pipe: KolorsPipeline, scene: StoryScene, style: str) -> Image.Image:
-    """Compose what a scene asks for by rule and return it after the VAE's encoder and decoder, at the model's size."""
-    side = empty_latent(pipe).shape[-1] * pipe.vae_scale_factor
-    size = round(side * SUBJECT)
-    picture = Image.new("RGB", (side, side), emoji.GROUNDS[scene.ground][2])
-    subject = emoji.subject_at(scene.subject, style, size, side)
-    picture.paste(subject, ((side - size) // 2,) * 2, subject)
-    return decode(pipe, encode_picture(pipe, picture))
 
 
 @torch.no_grad()

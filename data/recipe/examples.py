@@ -11,13 +11,13 @@ from PIL import Image
 
 from course_lib.pictures import emoji
 from course_lib.pictures.nearness import find_nearest
-from data.recipe.common import save_checkpoint
+from data.recipe.common import load_checkpoint, save_checkpoint
 from data.recipe.prompts import choose_prompts
 from data.recipe.sprites import compose_tensors
 from data.recipe.text import read_captions
-from data.recipe.unet import LATENT_SIZE, TIME_IDS, build_scheduler
+from data.recipe.unet import EARLY, LATENT_SIZE, TIME_IDS, build_scheduler, build_unet
 
-EACH = 1_000  # drawings of each UNet
+EACH = 500  # drawings of each UNet
 AT_ONCE = 50
 STEPS, CFG = 20, 5.0
 
@@ -39,6 +39,15 @@ def draw_latents(unet: UNet2DConditionModel, texts: tuple[torch.Tensor, ...], cf
                              added_cond_kwargs=told).sample.chunk(2)
         latents = scheduler.step(plain + cfg * (wanted - plain), step, latents).prev_sample
     return latents
+
+
+def read_unets(folder: Path) -> list[UNet2DConditionModel]:
+    """Read the UNets that a training kept on its way, the earliest first."""
+    unets = []
+    for step in EARLY:
+        unets.append(build_unet())
+        unets[-1].load_state_dict(load_checkpoint(folder / f"early_{step}.pt", "cpu")["average"])
+    return [unet.eval() for unet in unets]
 
 
 def to_image(picture: torch.Tensor) -> Image.Image:

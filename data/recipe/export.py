@@ -11,8 +11,8 @@ from pathlib import Path
 import matplotlib
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, KolorsPipeline
-from diffusers.pipelines.kolors import ChatGLMTokenizer
+from diffusers import AutoencoderKL, KolorsPipeline, UNet2DConditionModel
+from diffusers.pipelines.kolors import ChatGLMModel, ChatGLMTokenizer
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -20,28 +20,32 @@ from course_lib.hub import manifest
 from course_lib.pictures import emoji, nearness, wording
 from course_lib.pictures.classifier import border_ground, judge, to_tensor
 from course_lib.sampling.drawing import draw_batch
-from data.recipe import unet, vae
+from data.recipe import judge as judging
+from data.recipe import unet
 from data.recipe.common import HERE
-from data.recipe.prompts import choose_prompts, write_prompt
+from data.recipe.nearest import name_nearest
+from data.recipe.prompts import choose_kept, choose_prompts, write_prompt
 
 matplotlib.use("Agg")
 from matplotlib import pyplot as plt  # noqa: E402 - the backend is chosen first
 
 CARDS = HERE / "cards"  # the texts of the model cards, their figures left open
 CARD = "card"  # folder of the model folder with the scores, the contact sheet and the curve
+COUNT = 400  # prompts
 SCORED_BATCH = 50
 SAME = 1.0  # mean difference of 255 under which two pictures are one to any eye; the nearest others differ by 1.5
 DRAWN = tuple(style for style in emoji.BASE_STYLES if style not in emoji.RENDERED)  # cartoon and flat, as drawn
 
 
-def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, model: torch.nn.ModuleDict, folder: Path) -> None:
+def export_model(coder: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLMModel,
+                 denoiser: UNet2DConditionModel, folder: Path) -> None:
     """Save the pipeline as KolorsPipeline.from_pretrained opens it; UNet and VAE as float16, half the size.
 
     The text encoder stays float32: transformers loads it in the type it was saved in, while diffusers loads the rest in
     float32, and the two must agree.
     """
-    pipe = KolorsPipeline(vae=coder.cpu().half(), text_encoder=model["text_encoder"].cpu(), tokenizer=tokenizer,
-                          unet=model["unet"].cpu().half(), scheduler=unet.build_scheduler(),
+    pipe = KolorsPipeline(vae=coder.cpu().half(), text_encoder=encoder.cpu(), tokenizer=tokenizer,
+                          unet=denoiser.cpu().half(), scheduler=unet.build_scheduler(),
                           force_zeros_for_empty_prompt=False)
     with tempfile.TemporaryDirectory(dir=folder.parent) as scratch:  # the tokenizer copies a file of the old folder
         pipe.save_pretrained(scratch, safe_serialization=True)
@@ -76,12 +80,14 @@ def same_styles(subject: str, style: str) -> set[str]:
     return {name for name, picture in pictures.items() if np.abs(picture - pictures[style]).mean() < SAME}
 
 
-def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps: int = 25,
-                styles: tuple[str, ...] = DRAWN) -> dict[str, float]:
-    """Draw `count` prompts with fixed seeds -> shares (0 to 1) of what the judge, and the border pixels, find right."""
-    prompts = choose_prompts(count, styles)
+def score_model(pipe: KolorsPipeline, prompts: list[tuple[str, str, wording.Named]], cfg: float = 5.0,
+                steps: int = 25, nearest: bool = False) -> dict[str, float]:
+    """Draw prompts with fixed seeds -> distance, and shares (0 to 1) of what judge and border pixels find right.
+
+    `nearest` also asks which of all true pictures lies nearest.
+    """
     pictures = []
-    for start in range(0, count, SCORED_BATCH):
+    for start in range(0, len(prompts), SCORED_BATCH):
         part = [prompt for _, prompt, _ in prompts[start:start + SCORED_BATCH]]
         pictures += draw_batch(pipe, part, seeds=range(start, start + len(part)), steps=steps, cfg=cfg)
     verdicts = judge(pictures)
@@ -93,6 +99,11 @@ def score_model(pipe: KolorsPipeline, count: int = 400, cfg: float = 5.0, steps:
         hits["ground_by_border"].append(border_ground(picture) == named.ground)
     scores = {part: round(float(np.mean(values)), 4) for part, values in hits.items()}
     scores["distance"] = round(measure_drawn(pipe.vae, pictures, [named for _, _, named in prompts]).value, 4)
+    if nearest:
+        found = [name_nearest(picture) for picture in pictures]
+        scores["nearest"] = round(float(np.mean([
+            subject == named.subject and style in same_styles(named.subject, named.style)
+            for (subject, style), (_, _, named) in zip(found, prompts)])), 4)
     for language in ("zh", "en"):
         chosen = [number for number, (spoken, _, _) in enumerate(prompts) if spoken == language]
         scores[f"subject_{language}"] = round(float(np.mean([hits["subject"][number] for number in chosen])), 4)
@@ -128,13 +139,12 @@ def draw_sheet(pipe: KolorsPipeline, columns: int = 16) -> Image.Image:
 
 
 def draw_curve(runs: Path, path: Path) -> None:
-    """Plot the training logs: the VAE's error and the UNet's loss against the step."""
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3), layout="constrained")
-    for axis, name, column in ((axes[0], "vae", "error"), (axes[1], "unet", "loss")):
-        records = [json.loads(line) for line in (runs / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()]
-        axis.plot([record["step"] for record in records], [record[column] for record in records])
-        axis.set(xlabel="step", ylabel=column, title=name, yscale="log")
-        axis.grid(alpha=0.3)
+    """Plot the UNet's training log: its loss against the step."""
+    figure, axis = plt.subplots(figsize=(7, 3), layout="constrained")
+    records = [json.loads(line) for line in (runs / "unet.jsonl").read_text(encoding="utf-8").splitlines()]
+    axis.plot([record["step"] for record in records], [record["loss"] for record in records])
+    axis.set(xlabel=f"step ({unet.BATCH['cpu']} pictures each)", ylabel="loss", yscale="log")
+    axis.grid(alpha=0.3)
     figure.savefig(path, dpi=90)
     plt.close(figure)
 
@@ -143,13 +153,14 @@ def write_card(pipe: KolorsPipeline, runs: Path, folder: Path) -> dict[str, dict
     """Measure the exported model, put scores, contact sheet, curve and logs in its card folder, renew the manifest."""
     card = folder / CARD
     card.mkdir(exist_ok=True)
-    scores = {"cfg 5": score_model(pipe), "cfg 1": score_model(pipe, cfg=1.0),
-              "five styles": score_model(pipe, styles=emoji.BASE_STYLES)}
+    drawn = choose_prompts(COUNT, DRAWN)
+    scores = {"cfg 5": score_model(pipe, drawn), "cfg 1": score_model(pipe, drawn, cfg=1.0),
+              "five styles": score_model(pipe, choose_prompts(COUNT, emoji.BASE_STYLES)),
+              "kept pairs": score_model(pipe, choose_kept(), nearest=True)}
     (card / "scores.json").write_text(json.dumps(scores, indent=1) + "\n", encoding="utf-8")
     draw_sheet(pipe).quantize(256).save(card / "contact_sheet.png", optimize=True)
     draw_curve(runs, card / "curve.png")
-    for name in ("vae", "unet"):
-        shutil.copyfile(runs / f"{name}.jsonl", card / f"{name}.jsonl")
+    shutil.copyfile(runs / "unet.jsonl", card / "unet.jsonl")
     write_readme(pipe, scores, folder)
     manifest.write_manifest(folder)
     return scores
@@ -157,21 +168,25 @@ def write_card(pipe: KolorsPipeline, runs: Path, folder: Path) -> dict[str, dict
 
 def write_readme(pipe: KolorsPipeline, scores: dict[str, dict[str, float]], folder: Path) -> None:
     """Write the model card, its figures filled in."""
-    table = "\n".join(f"| {part} | " + " | ".join(f"{values[part]:{'.2f' if part == 'distance' else '.1%'}}"
-                                                  for values in scores.values()) + " |" for part in scores["cfg 5"])
+    table = "\n".join(f"| {part} | " + " | ".join(
+        f"{values[part]:{'.2f' if part == 'distance' else '.1%'}}" if part in values else ""
+        for values in scores.values()) + " |" for part in scores["kept pairs"])
     parts = {name: sum(weight.numel() for weight in getattr(pipe, name).parameters())
              for name in ("vae", "text_encoder", "unet")}
     size = sum(file.stat().st_size for name in (*parts, "tokenizer", "scheduler") for file in (folder / name).iterdir())
     text = (CARDS / "tiny_kolors.md").read_text(encoding="utf-8").format(
-        size=size / 1e6, subjects=len(emoji.subjects()), count=400, table=table, vocabulary=pipe.tokenizer.vocab_size,
-        vae_steps=vae.STEPS, unet_steps=unet.STEPS, **parts)
+        size=size / 1e6, subjects=len(emoji.subjects()), count=COUNT, table=table, vocabulary=pipe.tokenizer.vocab_size,
+        unet_steps=unet.STEPS, batch=unet.BATCH["cpu"], **parts)
     (folder / "README.md").write_text(text, encoding="utf-8")
 
 
 def write_judge_readme(figures: dict[str, dict[str, float]], folder: Path) -> None:
     """Write the judge's card, its figures filled in."""
     table = "\n".join(f"| {name} | " + " | ".join(f"{value:.1%}" for value in values.values()) + " |"
-                      for name, values in figures.items())
+                      for name, values in figures.items() if name != "drawn")
+    drawn = figures["drawn"]
+    refused = "\n".join(f"| {words} | {drawn[name]:.1%} | {drawn[f'{name}_count']} |" for name, words in (
+        ("within_0.2", "<= 0.2"), ("within_0.5", "0.2 - 0.5"), ("beyond_0.5", "> 0.5")) if name in drawn)
     text = (CARDS / "judge.md").read_text(encoding="utf-8").format(
-        size=(folder / "judge.safetensors").stat().st_size / 1e6, table=table)
+        size=(folder / "judge.safetensors").stat().st_size / 1e6, table=table, refused=refused, steps=judging.STEPS)
     (folder / "README.md").write_text(text, encoding="utf-8")

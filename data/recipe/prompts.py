@@ -23,3 +23,15 @@ def choose_prompts(count: int, styles: tuple[str, ...], seed: int = 7) -> list[t
         language = ("zh", "en")[number % 2]
         chosen.append((language, write_prompt(named.subject, named.style, named.ground, language, rng), named))
     return chosen
+
+
+def choose_kept(seed: int = 7) -> list[tuple[str, str, wording.Named]]:
+    """Choose four prompts, two in each language, for each pair that was kept out of the training."""
+    rng = random.Random(f"{seed} kept")
+    chosen = []
+    for subject, style in sorted(emoji.kept_pairs()):
+        for number, ground in enumerate(rng.sample(list(emoji.GROUNDS), 4)):
+            language = ("zh", "en")[number % 2]
+            prompt = write_prompt(subject, style, ground, language, rng)
+            chosen.append((language, prompt, wording.Named(subject, style, ground)))
+    return chosen

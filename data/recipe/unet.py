@@ -22,7 +22,8 @@ from data.recipe.muon import Muon, is_matrix
 from data.recipe.sprites import compose_tensors
 from data.recipe.text import HIDDEN, read_captions
 
-STEPS = 6_000
+STEPS = 5_000
+EARLY = (500, 1_000, 2_000)  # steps after which the average is kept, for the judge to see what is drawn wrong
 BATCH = {"cpu": 64, "cuda": 256}
 LEARNING_RATE = 1e-3  # of Adam, for what is no matrix
 MUON_RATE = 0.01
@@ -221,6 +222,8 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
         decay = min(EMA_DECAY, (step + 1) / (step + 10))
         with torch.no_grad():
             torch._foreach_lerp_(list(average.parameters()), list(unet.parameters()), 1 - decay)
+        if step + 1 in EARLY:
+            save_checkpoint(folder / f"early_{step + 1}.pt", average=average.state_dict())
         total += loss.item()
         if (step + 1) % 100 == 0 or step + 1 == steps:
             log(folder / "unet.jsonl", step=step + 1, loss=round(total / ((step % 100) + 1), 4),

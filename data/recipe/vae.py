@@ -1,10 +1,12 @@
 """Stage 1: the VAE (AutoencoderKL), 96 x 96 px -> a latent of 4 x 12 x 12 (Kolors' own factor 8 and 4 channels).
 
 Trained on pixels alone it is slow on a CPU: most of the time goes into the finest level, where little is left to learn.
-So it is trained in two parts. First one of three levels (factor 4), on pixels. Then the fourth level and the middle,
+So it is trained in three parts. First one of three levels (factor 4), on pixels. Then the fourth level and the middle,
 inside it: from the smaller one's features, 24 x 24 cells wide, to the features that its own decoder makes of them, so
-that the finer levels are not computed at all (hints: Romero et al. 2015, arXiv 1412.6550). Measured on one core, root
-mean square error at 64 px: 0.063 after 50 minutes on pixels; 0.049 after 29 minutes of the second part.
+that the finer levels are not computed at all (hints: Romero et al. 2015, arXiv 1412.6550). Last the decoder alone
+(`data/recipe/decoder.py`).
+Measured on one core, root mean square error of cartoon and flat at 64 px: 0.063 after 50 minutes on pixels; 0.052 after
+29 minutes of the second part; 0.046 after 20 of the third.
 
 Its latents get noise on the way to the decoder, as Yang et al. 2025 (l-DeTok, arXiv 2507.15856) do: so neighbouring
 latents look alike, and the decoder forgives what a UNet leaves unclear.

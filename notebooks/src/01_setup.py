@@ -2,8 +2,8 @@
 # # 第 1 课　准备：这台机器、第一张图、模型里有什么
 #
 # 可图（Kolors）是快手开源的文生图模型：写一句中文或英文，它画一张图。完整的 Kolors 有 17.8 GB，需要一块大显卡；
-# 所以课程自带一个**小可图**（Tiny Kolors）：同样的 diffusers 组件、同样的用法，只有二十来 MB，在两个 CPU 核上不联网也能画。
-# 它画 64×64 像素的小图，认识 64 种东西、十种背景颜色。先用它弄懂每一步，以后换成完整的 Kolors，代码不变。
+# 所以课程自带一个**小可图**（Tiny Kolors）：同样的 diffusers 组件、同样的用法，不到 30 MB，在两个 CPU 核上不联网也能画。
+# 它画 96×96 像素的小图，认识 64 种东西、十种背景颜色。先用它弄懂每一步，以后换成完整的 Kolors，代码不变。
 #
 # 这一课：看看机器，画第一张图，不用课程的代码再画一次，打开模型，看三个部分各做什么、怎样合作，最后看完整的 Kolors 要什么样的机器。
 # 从上往下依次运行每个格子（Shift+Enter）。
@@ -12,7 +12,7 @@
 #
 # Kolors (可图) is Kuaishou's open text-to-image model: write a sentence in Chinese or English and it draws a picture. The full
 # Kolors is 17.8 GB and wants a large GPU; so the course ships a **Tiny Kolors**: the same diffusers parts, used in the same
-# way, in some twenty MB, that draws on two CPU cores without a network. Its pictures are 64 x 64 pixels, and it knows 64
+# way, in less than 30 MB, that draws on two CPU cores without a network. Its pictures are 96 x 96 pixels, and it knows 64
 # subjects and ten ground colours. Understand each step on it first; the full Kolors later is the same code.
 #
 # This lesson: look at the machine, draw the first picture, draw it again without the course's code, open the model and see what its
@@ -177,16 +177,16 @@ for sentence, likeness in zip(sentences, directions @ directions[0]):
 # %% [markdown] lang="zh"
 # 同一个意思，中文和英文几乎是同一个方向；换了东西就偏开，换了背景颜色偏得更远：对小可图来说，背景占了画面的一大半。
 #
-# **VAE** 把 64×64 像素、每个像素三个数，压成 16×16 个位置、每个位置四个数，再还原回来：
+# **VAE** 把 96×96 像素、每个像素三个数，压成 12×12 个位置、每个位置四个数，再还原回来：
 # %% [markdown] lang="en"
 # With the same meaning, Chinese and English point almost the same way; another subject turns away, another ground turns further: to Tiny Kolors the ground is more
 # than half of the picture.
 #
-# The **VAE** squeezes 64 x 64 pixels of three numbers into 16 x 16 places of four numbers, and turns them back:
+# The **VAE** squeezes 96 x 96 pixels of three numbers into 12 x 12 places of four numbers, and turns them back:
 # %%
 small = encode_picture(pipe, ladybird.image)
 back = decode(pipe, small)
-only_noise = decode(pipe, start_noise([1], (4, 16, 16)))
+only_noise = decode(pipe, start_noise([1], (4, 12, 12)))
 pixels_count, latent_count = 3 * ladybird.image.width * ladybird.image.height, small.numel()
 print(f"{pixels_count} -> {latent_count}, from {small.min():.1f} to {small.max():.1f}, mean error {distance(ladybird.image, back):.1%}")
 show_sheet([Picture(ladybird.image, "pixels"), Picture(back, "pixels -> latent -> pixels"), Picture(only_noise, "noise -> pixels")], columns=3)
@@ -207,11 +207,11 @@ told = {"right prompt": two * 4, "no prompt": [""] * 8, "wrong prompt": two[::-1
 timesteps = [50, 150, 300, 500, 700, 900, 1000]
 errors = {}
 for name, texts in told.items():
-    guess = build_predictor(pipe, [encode_text(pipe, words) for words in texts], (64, 64))
+    guess = build_predictor(pipe, [encode_text(pipe, words) for words in texts], (96, 96))
     errors[name] = []
     for timestep in timesteps:
         kept = pipe.scheduler.alphas_cumprod[timestep]  # the share of the picture that is left
-        noise = start_noise(range(8), (4, 16, 16))
+        noise = start_noise(range(8), (4, 12, 12))
         with torch.no_grad():
             guessed = guess(kept.sqrt() * latents + (1 - kept).sqrt() * noise, torch.tensor(timestep))
         errors[name].append(float((guessed - noise).square().mean()))
@@ -231,8 +231,8 @@ plot({name: (timesteps, values) for name, values in errors.items()}, "timestep",
 schedule = model_sigmas(pipe.scheduler.config)
 sigmas = SCHEDULERS["normal"](20, schedule)                                     # 噪声从强到弱 / the noise, from strong to weak
 words, no_words, pooled, no_pooled = pipe.encode_prompt("一只瓢虫，蓝色背景")            # 文本编码器 / text encoder
-conditions = {"text_embeds": torch.cat([pooled, no_pooled]), "time_ids": torch.tensor([[64, 64, 0, 0, 64, 64]] * 2)}
-x = start_noise([1], (4, 16, 16)) * (1 + sigmas[0] ** 2).sqrt()
+conditions = {"text_embeds": torch.cat([pooled, no_pooled]), "time_ids": torch.tensor([[96, 96, 0, 0, 96, 96]] * 2)}
+x = start_noise([1], (4, 12, 12)) * (1 + sigmas[0] ** 2).sqrt()
 with torch.no_grad():
     for sigma, sigma_next in zip(sigmas, sigmas[1:]):
         seen = (x / (1 + sigma ** 2).sqrt()).repeat(2, 1, 1, 1)
@@ -383,7 +383,7 @@ my_ratio = 8
 my_answer = exercises.check_number(my_ratio, pixels_count / latent_count)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_number(64 * 64 * 3 / (16 * 16 * 4), pixels_count / latent_count)
+my_answer = exercises.check_number(96 * 96 * 3 / (12 * 12 * 4), pixels_count / latent_count)
 # %% [markdown] lang="zh"
 # **练习 5**　改一句提示词，让它的方向和「一只瓢虫，蓝色背景」至少有 0.9 那么像，但一个汉字也不用。
 # %% [markdown] lang="en"

@@ -89,7 +89,7 @@ for node in results.values():
 # %%
 latent_picture = results["3"].previews()[0][1]
 decoded = results["8"].previews()[0][1]
-show_sheet([Picture(latent_picture.resize((256, 64)), "LATENT, 4 channels"), Picture(decoded.resize((64, 64)).crop((0, 0, 256, 64)), "IMAGE")], columns=1)
+show_sheet([Picture(latent_picture.resize((384, 96)), "LATENT, 4 channels"), Picture(decoded.crop((0, 0, 384, 96)), "IMAGE")], columns=1)
 # %% [markdown] lang="zh"
 # 采样的过程也能看见：`callback` 在每一步被告知走到哪里，`preview()` 给出模型这时以为的样子。
 # %% [markdown] lang="en"
@@ -130,13 +130,13 @@ for note in (*camp_results["12"].notes, *camp_results["14"].notes):
     print(note)
 show_sheet([Picture(image, f"{number + 1}") for number, image in enumerate(camp_results.pictures)], columns=4)
 # %% [markdown] lang="zh"
-# 工作流里写的是 1024×1024，小可图按比例画 64×64；换成完整的 Kolors 就是 `run(camp, models="kolors")`，别的都不用改。
+# 工作流里写的是 1024×1024，小可图按比例画 96×96；换成完整的 Kolors 就是 `run(camp, models="kolors")`，别的都不用改。
 # `{小猫|小狗}` 由种子决定选哪一个。
 #
 # 第二个工作流多了一个 LoRA 节点。它要找夏令营训练脚本存下的文件 `epoch=0-step=500.ckpt`。我们先造一个这样的文件：
 # 拿课程自带的「线稿」小 LoRA（第 4 课教你怎么训练它），存成夏令营的格式，放到工作流要找的地方。
 # %% [markdown] lang="en"
-# The workflow says 1024 x 1024; Tiny Kolors draws 64 x 64 in proportion. For the full Kolors it is `run(camp, models="kolors")` and nothing else. Which of `{小猫|小狗}` (cat or dog) is
+# The workflow says 1024 x 1024; Tiny Kolors draws 96 x 96 in proportion. For the full Kolors it is `run(camp, models="kolors")` and nothing else. Which of `{小猫|小狗}` (cat or dog) is
 # taken follows from the seed.
 #
 # The second workflow has a LoRA node more. It looks for the file that the camp's training script left, `epoch=0-step=500.ckpt`. Let us make such a file first: take the small "line art" LoRA that
@@ -175,7 +175,7 @@ show_sheet(strips, columns=4)
 # size?
 # %%
 run(core, cache=cache)
-changes = {"nothing": ("3", "seed", 0), "seed": ("3", "seed", 7), "cfg": ("3", "cfg", 3.0), "prompt": ("6", "text", "一个苹果，黄色背景"), "size": ("5", "width", 96)}
+changes = {"nothing": ("3", "seed", 0), "seed": ("3", "seed", 7), "cfg": ("3", "cfg", 3.0), "prompt": ("6", "text", "一个苹果，黄色背景"), "size": ("5", "width", 128)}
 for name, (node, widget, value) in changes.items():
     core.nodes[node].widgets[widget] = value
     again = run(core, cache=cache)
@@ -251,7 +251,7 @@ mine = {
     "1": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "kolors.safetensors"}},
     "2": {"class_type": "CLIPTextEncode", "inputs": {"text": "一只熊猫，绿色背景", "clip": ["1", 1]}},
     "3": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["1", 1]}},
-    "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 2}},
+    "4": {"class_type": "EmptyLatentImage", "inputs": {"width": 96, "height": 96, "batch_size": 2}},
     "5": {"class_type": "KSampler", "inputs": {"model": ["1", 0], "positive": ["2", 0], "negative": ["3", 0], "latent_image": ["4", 0], "seed": 5,
                                               "steps": 20, "cfg": 5.0, "sampler_name": "dpmpp_2m", "scheduler": "karras", "denoise": 1.0}},
     "6": {"class_type": "VAEDecode", "inputs": {"samples": ["5", 0], "vae": ["1", 2]}},

@@ -31,7 +31,7 @@ set_language("en")
 # | 要学什么：风格、人物、物品，还是场景？ | 一种风格：线稿 |
 # | 什么要变，什么不能变？ | 画的东西和背景颜色要多种多样；画法必须一致 |
 # | 要多少张？ | 风格一般 15 到 30 张，人物 30 到 60 张（经验之谈，第 6 节量给你看） |
-# | 最小多大？ | 短边不小于训练尺寸：小可图 64 像素，Kolors 1024 像素 |
+# | 最小多大？ | 短边不小于训练尺寸：小可图 96 像素，Kolors 1024 像素 |
 # | 说明怎么写？ | 说出画的是什么、什么风格、什么背景；一张图一句 |
 # | 图归谁，允许做什么？ | 图形引擎按开源矢量图画的（Apache-2.0、MIT），可以训练，可以分享 |
 #
@@ -46,7 +46,7 @@ set_language("en")
 # | What is to be learnt: a style, a character, an object, a scene? | a style: line art |
 # | What has to vary, and what must not? | subjects and grounds vary widely; the way of drawing is always the same |
 # | How many? | customary: 15 to 30 for a style, 30 to 60 for a character (section 6 measures it) |
-# | How large at least? | the shorter edge is no smaller than the training's: 64 px for Tiny Kolors, 1024 px for Kolors |
+# | How large at least? | the shorter edge is no smaller than the training's: 96 px for Tiny Kolors, 1024 px for Kolors |
 # | What do captions say? | what is shown, in which style, on which ground; a sentence a picture |
 # | Whose are the pictures, and what is allowed? | drawn by an engine from open vector pictures (Apache-2.0, MIT): training and sharing are allowed |
 #
@@ -239,12 +239,12 @@ COLOURS = list(GROUNDS)
 
 
 def draw_set(folder, subjects):
-    """Draw one line art picture of each subject, 64 px, with its caption."""
+    """Draw one line art picture of each subject, 96 px, with its caption."""
     rng, rows = random.Random(0), []
     (folder / "train").mkdir(parents=True)
     for subject in subjects:
         scene = Scene((Thing(subject, size=0.84, flip=rng.random() < 0.5),), "lineart", rng.choice(COLOURS))
-        render(scene, 64).save(folder / "train" / f"{subject}.png")
+        render(scene, 96).save(folder / "train" / f"{subject}.png")
         rows.append({"file_name": f"{subject}.png", "text": describe(scene)})
     write_table(folder / "train", rows)
 
