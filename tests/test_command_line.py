@@ -11,6 +11,7 @@ from PIL import Image
 
 from course_lib.commands import to_shell
 from course_lib.messages import LANGUAGES
+from course_lib.pictures.emoji import PICTURE_SIZE
 
 COURSE = Path(__file__).parent.parent
 
@@ -23,7 +24,7 @@ def run(*arguments):
 def test_draw_writes_a_picture(tmp_path):
     done = run("draw", "一只瓢虫，蓝色背景", "--out", str(tmp_path / "x.png"), "--steps", "4")
     assert done.returncode == 0, done.stderr
-    assert Image.open(tmp_path / "x.png").size == (64, 64)
+    assert Image.open(tmp_path / "x.png").size == (PICTURE_SIZE, PICTURE_SIZE)
     assert done.stderr == ""
 
 

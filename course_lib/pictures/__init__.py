@@ -4,11 +4,12 @@ import lazy_loader
 
 __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "classifier": ["diversity", "judge", "score"],
-    "emoji": ["GROUNDS", "subjects"],
+    "emoji": ["GROUNDS", "STYLES", "kept_pairs", "subjects"],
     "figures": ["plot"],
     "measures": ["clipped", "distance", "saturation", "two_tone"],
     "nearness": ["find_nearest"],
     "opening": ["open_picture"],
-    "picture": ["Picture", "show_sheet"],
+    "picture": ["Picture"],
+    "sheet": ["show_sheet"],
     "wording": ["name_of", "read_prompt"],
 })

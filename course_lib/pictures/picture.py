@@ -1,7 +1,6 @@
 """Load Kolors and draw: `load("tiny")` gives diffusers' own KolorsPipeline, `draw` a picture with its settings."""
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,13 +71,3 @@ def encode_png(image: Image.Image) -> bytes:
 def shorten(words: str) -> str:
     """Cut a text that is too long to be shown in one line."""
     return words if len(words) <= SHOWN_LETTERS else words[:SHOWN_LETTERS] + "…"
-
-
-def show_sheet(pictures: Sequence[Picture], columns: int = 5) -> Picture:
-    """Lay pictures side by side into one, with the caption of each on a line of its own."""
-    width, height = pictures[0].image.size
-    rows = -(-len(pictures) // columns)
-    sheet = Image.new("RGB", (columns * (width + 2) - 2, rows * (height + 2) - 2), "white")
-    for number, picture in enumerate(pictures):
-        sheet.paste(picture.image, (number % columns * (width + 2), number // columns * (height + 2)))
-    return Picture(sheet, "\n".join(picture.caption for picture in pictures))

@@ -31,7 +31,7 @@ from course_lib.sampling.settings import MOST_SEED, SamplerSettings, check_setti
 from course_lib.sampling.sigmas import make_sigmas, model_sigmas
 from course_lib.sampling.step import Callback
 
-MOST_PLACES = 2**15  # latent places in one batch: 128 pictures of Tiny Kolors, 2 of Kolors at 1024 px
+MOST_PLACES = 2**15  # latent places in one batch: 227 pictures of Tiny Kolors, 2 of Kolors at 1024 px
 ALONE = frozenset({"dpm_adaptive"})  # chooses its steps by the whole batch, so each picture has to be one
 
 

@@ -7,22 +7,20 @@ import base64
 import html
 import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 from typing import Any
 
-from matplotlib.ft2font import FT2Font
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 from PIL.PngImagePlugin import PngInfo
 
-from course_lib.files import COURSE, write_whole
+from course_lib.files import write_whole
 from course_lib.messages import error, language, text
+from course_lib.pictures.lettering import find_lacking, font, wrap
 from course_lib.pictures.picture import Picture, encode_png
 from course_lib.story.candidates import Candidate, read_candidate
 from course_lib.story.notes import read_choices
 from course_lib.story.scenes import Story
 
-FONT = COURSE / "data" / "fonts" / "NotoSansSC-course.ttf"
 COLUMNS = 4
 PANEL = 256  # px, least side of a panel; a small picture is enlarged by a whole number, a large one made smaller
 MOST_PANEL = 512
@@ -31,7 +29,6 @@ LETTER, TITLE = 18, 36  # px
 LINES = 3  # of a caption
 PAPER, INK, QUIET = (252, 250, 245), (40, 40, 44), (120, 118, 112)
 CHUNK = "story"  # the PNG's text chunk that holds everything as JSON
-BREAKERS = "，。！？：；、”’）》,.!?:;)"  # no line begins with one of these
 
 
 def chosen(folder: str | Path, story: Story, candidates: Sequence[Candidate] = ()) -> list[Candidate]:
@@ -68,7 +65,7 @@ def lay_out(story: Story, kept: Sequence[Candidate]) -> Picture:
     for place, (panel, scene) in enumerate(zip(panels, story.scenes)):
         x, y = MARGIN + place % COLUMNS * (side + GAP), top + place // COLUMNS * step
         sheet.paste(panel, (x + (side - panel.width) // 2, y + (side - panel.height) // 2))
-        for number, words in enumerate(wrap(f"{place + 1}  {scene.caption}", side)):
+        for number, words in enumerate(wrap(f"{place + 1}  {scene.caption}", side, LETTER, LINES)):
             pen.text((x, y + side + 8 + number * line), words, INK, font(LETTER))
     chunks = PngInfo()
     chunks.add_text(CHUNK, json.dumps(describe(story, kept)))  # ASCII: a chunk without a language of its own
@@ -93,45 +90,11 @@ def fit(image: Image.Image) -> Image.Image:
     return image.resize((image.width * times, image.height * times), Image.Resampling.NEAREST)
 
 
-@cache
-def font(size: int) -> ImageFont.FreeTypeFont:
-    """Return the course's own font, which has Chinese letters on every machine."""
-    return ImageFont.truetype(FONT, size)
-
-
 def warn_of_letters(story: Story) -> None:
     """Print which letters of a story the font does not have: they would be empty boxes."""
-    face = FT2Font(str(FONT))
-    words = story.title + "".join(scene.caption for scene in story.scenes)
-    lacking = sorted({letter for letter in words if letter.isprintable() and not face.get_char_index(ord(letter))})
+    lacking = find_lacking(story.title + "".join(scene.caption for scene in story.scenes))
     if lacking:
         print(text("story_letters", letters=" ".join(lacking)))
-
-
-def wrap(words: str, width: int) -> list[str]:
-    """Break a caption into at most LINES lines of `width` px: at spaces, or between two Chinese letters."""
-    lines = [""]
-    for part in split_words(words):
-        if font(LETTER).getlength(lines[-1] + part.rstrip()) > width and lines[-1] and part not in BREAKERS:
-            lines.append("")
-        lines[-1] += part if lines[-1] else part.lstrip()
-    if len(lines) > LINES:
-        lines = [*lines[:LINES - 1], lines[LINES - 1].rstrip() + "…"]
-        while font(LETTER).getlength(lines[-1]) > width:
-            lines[-1] = lines[-1][:-2] + "…"
-    return lines
-
-
-def split_words(words: str) -> list[str]:
-    """Split a caption where a line may break: each Chinese letter is a part, each Latin word with its space."""
-    parts: list[str] = []
-    for letter in words:
-        joins = parts and parts[-1][-1] != " " and letter < "\u2e80" and parts[-1][-1] < "\u2e80"
-        if joins:
-            parts[-1] += letter
-        else:
-            parts.append(letter)
-    return parts
 
 
 PAGE = """<!DOCTYPE html>

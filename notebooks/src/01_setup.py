@@ -46,7 +46,7 @@ print("\n".join(describe_machine(look())))
 #
 # `load` opens the model, `draw` draws. Put your own words between the quotes, such as "a cat, yellow background".
 # %%
-from course_lib.model import decode, encode_picture, encode_text, load
+from course_lib.model import decode, encode_picture, encode_text, load, measure_truth
 from course_lib.sampling import (
     SCHEDULERS, SamplerSettings, build_predictor, draw, generate, model_sigmas, start_noise, to_timestep,
 )
@@ -68,7 +68,7 @@ print(again.image.tobytes() == ladybird.image.tobytes())
 # %% [markdown] lang="en"
 # Another `seed` is another start noise, and so another ladybird. Both languages are understood:
 # %%
-from course_lib.pictures import Picture, distance, judge, name_of, plot, score, show_sheet
+from course_lib.pictures import STYLES, Picture, distance, judge, kept_pairs, name_of, plot, score, show_sheet, subjects
 
 prompts = ["一只瓢虫，蓝色背景", "a ladybird on a blue background", "一个苹果，黄色背景", "an apple, white background"]
 sheet = [draw(pipe, prompt, seed=seed) for seed in (2, 3) for prompt in prompts]
@@ -86,13 +86,14 @@ except LessonError as problem:
 # %% [markdown] lang="zh"
 # ## 3. 画得对不对？让裁判来看
 #
-# 课程里的每个结论都要有数字。`judge` 是一个很小的分类器，它看一张图，说出画的是什么、哪种画风、什么背景，以及有多大把握（0 到 1）。
-# 它自己的准确率写在 `data/judge/README.md` 里。
+# 课程里的每个结论都要有数字。`judge` 是一个很小的分类器，它看一张图，说出画的是什么、哪种画风、什么背景，以及有多大把握（0 到 1）；
+# 看不出是哪样东西，它就说「都不是」。它自己的准确率写在 `data/judge/README.md` 里。
 # %% [markdown] lang="en"
 # ## 3. Is it right? Ask the judge
 #
 # Every claim in this course needs a number. `judge` is a small classifier: it looks at a picture and says which subject, which
-# style and which ground it sees, and how sure it is (0 to 1). Its own accuracy stands in `data/judge/README.md`.
+# style and which ground it sees, and how sure it is (0 to 1); where it can tell no subject, it says that it is none of them. Its own
+# accuracy stands in `data/judge/README.md`.
 # %%
 seen = judge([ladybird.image])[0]
 print(name_of(seen.subject), f"{seen.subject_confidence:.1f}")
@@ -104,6 +105,29 @@ print(name_of(seen.ground), f"{seen.ground_confidence:.1f}")
 # %%
 result = score([picture.image for picture in sheet], prompts * 2)
 print(f"subject {result.subject:.0%}, ground {result.ground:.0%}")
+# %% [markdown] lang="zh"
+# 裁判也会看走眼，所以再请一位不用学习的证人。小可图是照着 `data/emoji` 里的图学的，所以可以拿一张图和它要画的东西的**真图**比：挪到每个位置、试过每种大小，
+# 找最近的一张，量还差多少。`measure_truth` 把它变成一个数：0 是 VAE 能还原的最好，1 和一块空背景一样远。
+# %% [markdown] lang="en"
+# The judge can be mistaken too, so ask a second witness that never learnt anything. Tiny Kolors was trained on the pictures in `data/emoji`, so a drawing can be compared with the **true pictures**
+# of what it was to show: in every place and size, and what is left between it and the nearest is measured. `measure_truth` makes one number of it: 0 is the best that the VAE can turn back into pixels, 1
+# is as far off as an empty ground.
+# %%
+print(f"distance {measure_truth(pipe, [picture.image for picture in sheet], prompts * 2).value:.2f}")
+# %% [markdown] lang="zh"
+# 它是不是只会背图？训练时有 24 组「东西加画风」一次也没给它看过（东西见过别的画风，画风见过别的东西）。让它画其中八组：
+# %% [markdown] lang="en"
+# Does it only know pictures by heart? 24 pairs of a subject and a style were kept out of its training (it saw the subject in other styles, and the style on other subjects). Let it draw eight of them:
+# %%
+unseen = [f"一{subjects()[subject]['measure']}{subjects()[subject]['zh'][0]}，{STYLES[style][0][0]}，白色背景"
+          for subject, style in sorted(kept_pairs())[::3]]
+combined = [draw(pipe, prompt, seed=1) for prompt in unseen]
+print(f"distance {measure_truth(pipe, [picture.image for picture in combined], unseen).value:.2f}")
+show_sheet(combined, columns=4)
+# %% [markdown] lang="zh"
+# 每一组它都是把学过的两样东西拼到一起：一个文生图模型不只是记住，它会**组合**。
+# %% [markdown] lang="en"
+# Each is put together from two things it learnt apart: a text-to-image model does not only remember, it **combines**.
 # %% [markdown] lang="zh"
 # ## 4. 同一张图，不用课程的代码
 #

@@ -78,7 +78,7 @@ from course_lib.pictures import (
 
 seen = []
 generate(pipe, prompt, settings, callback=seen.append)
-show_sheet([Picture(preview(pipe, step.denoised), f"step {step.index + 1:2}  sigma {step.sigma:6.2f}") for step in seen[::2]], columns=10)
+show_sheet([Picture(preview(pipe, step.denoised), f"step {step.index + 1}  sigma {step.sigma:.2f}") for step in seen[::2]], columns=5)
 # %% [markdown] lang="zh"
 # ## 3. `steps`：步数越多越好吗？
 #

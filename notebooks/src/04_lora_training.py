@@ -38,7 +38,7 @@ import shutil
 
 from course_lib import files, machine
 from course_lib.dataset import write_style_set
-from course_lib.pictures import GROUNDS, Picture, judge, plot, read_prompt, show_sheet, subjects, two_tone
+from course_lib.pictures import GROUNDS, Picture, judge, name_of, plot, read_prompt, show_sheet, subjects, two_tone
 from course_lib.training import (
     ATTENTION, CACHE, Order, TrainConfig, encode_set, fit, make_generator, noise_batch, noise_loss, read_rows,
     tiny_config, train,
@@ -50,22 +50,22 @@ folder = write_style_set(WORK / "lineart", style="lineart", subjects=24, validat
 rows = read_rows(folder / "train")
 for row in rows[:4]:
     print(f"{row.file.name:22} {row.caption}")
-show_sheet([Picture(row.picture, "") for row in rows], columns=12)
+show_sheet([Picture(row.picture, name_of(read_prompt(row.caption).subject)) for row in rows], columns=8)
 # %% [markdown] lang="zh"
 # ## 2. 训练之前：它会画线稿吗？
 #
 # 用 64 句训练里没有的提示词来考它。其中 24 句的东西在教材里出现过，但背景不同（**known**）；另外 40 句的东西它见过别的画风，从没见过线稿（**new**）。
 # 裁判说两件事：这张图是不是线稿（line art），画的东西对不对（subject）。再加一个不靠裁判的证人：线稿里只有背景色和墨色，
-# 所以数一数像素几乎都落在这两种颜色之间的图（two-tone）。
+# 所以数一数像素几乎都落在这两种颜色之间的图（two-tone）。训练之后再加上第 1 课的量法：离这样东西**真的线稿**有多远（distance：0 是 VAE 能还原的最好，1 是一块空背景）。
 # %% [markdown] lang="en"
 # ## 2. Before: can it draw line art?
 #
 # Examine it with 64 prompts that the training does not hold. In 24 of them the subject was among the drawings, on another ground (**known**); in the other 40 it knows the
 # subject in other styles, and never saw it as line art (**new**). The judge says two things: whether the picture is line art, and whether its subject is right. A
 # second witness needs no judge: line art holds the ground's colour and ink and nothing else, so count the pictures nearly all of whose pixels lie
-# between these two colours (two-tone).
+# between these two colours (two-tone). After the training lesson 1's measure is added: how far from the **true line drawing** of the subject (distance: 0 is the best that the VAE can do, 1 an empty ground).
 # %%
-from course_lib.model import load
+from course_lib.model import load, measure_truth
 from course_lib.sampling import draw, draw_batch
 
 grounds = list(GROUNDS)
@@ -103,7 +103,7 @@ prompts = [word(name, number) for number, name in enumerate(known + new)]
 print(len(set(prompts)), set(prompts) & {row.caption for row in rows})
 before = examine(pipe, known + new)
 print(f"line art {before[0]:.1%}   subject {before[1]:.1%}   two-tone {before[2]:.1%}")
-show_sheet([Picture(picture, "") for picture in before[3][::4]], columns=8)
+show_sheet([Picture(picture, name_of(name)) for picture, name in zip(before[3], known + new)][::4], columns=8)
 # %% [markdown] lang="zh"
 # 东西和背景它都画对了，线稿却画不出来：「线稿」这个词它从来没学过。
 # %% [markdown] lang="en"
@@ -178,9 +178,11 @@ print(result)
 # ## 5. After: the same 64 prompts
 # %% tags=["nbval-ignore-output"]
 after_known, after_new = examine(pipe, known), examine(pipe, new)
-for name, (in_style, right, toned, _) in (("before", before), ("known", after_known), ("new", after_new)):
-    print(f"{name:7} line art {in_style:6.1%}   subject {right:6.1%}   two-tone {toned:6.1%}")
-show_sheet([Picture(picture, "") for picture in after_known[3]], columns=12)
+distances = {}
+for name, names, (in_style, right, toned, pictures) in (("before", known + new, before), ("known", known, after_known), ("new", new, after_new)):
+    distances[name] = measure_truth(pipe, pictures, [word(each, number) for number, each in enumerate(names)]).value
+    print(f"{name:7} line art {in_style:6.1%}   subject {right:6.1%}   two-tone {toned:6.1%}   distance {distances[name]:.2f}")
+show_sheet([Picture(picture, name_of(name)) for picture, name in zip(after_known[3], known)], columns=8)
 # %%
 assert before[0] <= 0.05 and min(after_known[0], after_new[0]) >= 0.8, "line art"
 assert after_known[1] >= before[1] - 0.15 and after_new[1] >= before[1] - 0.25, "subjects"
@@ -191,7 +193,7 @@ print("the base draws no line art, the LoRA does; most subjects are recognised, 
 # The style is learnt: line art rises from almost nothing to some 90 % or more, and nearly every subject of the training is still recognised on another ground. Now **new**, subjects
 # that were never drawn as line art:
 # %% tags=["nbval-ignore-output"]
-show_sheet([Picture(picture, "") for picture in after_new[3][:24]], columns=12)
+show_sheet([Picture(picture, name_of(name)) for picture, name in zip(after_new[3], new)][:24], columns=8)
 # %% [markdown] lang="zh"
 # 没画过的东西，认得出来的也有八九成（一共 40 张，一张就是 2.5 个百分点）：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
 # 底模能把画法和东西分开，是因为它学过同一样东西的五种画法（见[模型卡](../data/tiny_kolors/README.md)）；完整的 Kolors 见过的画法还要多得多。
@@ -217,7 +219,7 @@ for strength in STRENGTHS:
 names = ("line art", "subject", "two-tone")
 plot({name: (STRENGTHS, [by_strength[strength][number] for strength in STRENGTHS]) for number, name in enumerate(names)}, "strength", "share")
 # %% tags=["nbval-ignore-output"]
-show_sheet([Picture(by_strength[strength][3][number], "") for number in (1, 12) for strength in STRENGTHS], columns=7)
+show_sheet([Picture(by_strength[strength][3][number], f"strength {strength:g}") for number in (1, 12) for strength in STRENGTHS], columns=7)
 # %%
 assert by_strength[0][0] < 0.2 < by_strength[1][0] and by_strength[1.5][1] < by_strength[0][1]
 print("the style comes with the strength, the subjects go with it")
@@ -417,7 +419,7 @@ for lines, solids in MIXES:
     set_strength(pipe.unet, lines, "lines")
     set_strength(pipe.unet, solids, "solid")
     mixed.append(draw_batch(pipe, ["一只蝴蝶，线稿，立体风格，蓝色背景", "一个苹果，线稿，立体风格，白色背景", "一只企鹅，线稿，立体风格，黄色背景"], seeds=[1, 2, 3], steps=20))
-show_sheet([Picture(row[number], "") for number in range(3) for row in mixed], columns=len(MIXES))
+show_sheet([Picture(row[number], f"lines {lines:g}, solid {solids:g}") for number in range(3) for (lines, solids), row in zip(MIXES, mixed)], columns=len(MIXES))
 # %% [markdown] lang="zh"
 # 从左到右：都不用、只用线稿、三种混法、只用立体。两份改动是相加的，比例一变，画就从一种画风慢慢走到另一种。这里每一种混法的强度加起来都是 1。
 # %% [markdown] lang="en"

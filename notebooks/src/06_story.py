@@ -66,13 +66,13 @@ for number, (scene, prompt) in enumerate(zip(story.scenes, story.words(style)), 
 # Lesson 5 is about preparing a data set. Here we take the course's own line drawings: the 16 subjects of the two ready stories, two pictures of each, with a caption.
 # %%
 from course_lib.dataset import write_style_set
-from course_lib.pictures import Picture, find_nearest, plot, read_prompt, show_sheet
+from course_lib.pictures import Picture, find_nearest, name_of, plot, read_prompt, show_sheet
 from course_lib.training import ATTENTION, fit, read_log, read_rows, tiny_config
 
 things = sorted({scene.subject for each in STORIES.values() for scene in each.scenes})
 data = write_style_set(WORK / "data", style=style, subjects=things, per_subject=2, validation=0, seed=5)
 rows = read_rows(data / "train")
-show_sheet([Picture(row.picture, "") for row in rows], columns=16)
+show_sheet([Picture(row.picture, name_of(read_prompt(row.caption).subject)) for row in rows], columns=8)
 # %% [markdown] lang="zh"
 # ## 3. 两组设置，比一比
 #
@@ -218,7 +218,7 @@ blurred = row.picture.filter(ImageFilter.GaussianBlur(1.5))
 wrong = [find_nearest(picture, "bus", style).error for picture in (turned, blurred)]
 assert wrong[0] > 1.5 * wrong[1]
 print(f"turned {wrong[0]:.3f}   blurred {wrong[1]:.3f}")
-show_sheet([Picture(turned, ""), Picture(blurred, "")])
+show_sheet([Picture(turned, f"turned {wrong[0]:.3f}"), Picture(blurred, f"blurred {wrong[1]:.3f}")])
 # %% [markdown] lang="zh"
 # 它说糊的那张好。裁判也一样有盲区：它只见过六十四样东西，一张它认得出的涂鸦会得满分。比赛用的美学模型（CLIP 加五层，人打的分教出来的）也不例外：它喜欢光影漂亮、构图饱满的照片，
 # 不看提示词，不看故事，也不管八张是不是同一个人画的。所以比赛还要人来评。

@@ -17,6 +17,7 @@ from torch.nn.functional import mse_loss
 from course_lib.dataset.example_sets import write_style_set
 from course_lib.lora.verbs import add_lora
 from course_lib.model.loading import load
+from course_lib.pictures.emoji import PICTURE_SIZE
 from course_lib.training.config import TrainConfig
 from course_lib.training.loop import train
 from course_lib.training.rows import read_rows
@@ -95,7 +96,7 @@ def main():
         for steps in ways.values():
             steps.close()
     clock, cpu = next(iter(found.values()))
-    print(f"{'batch ' + str(BATCH) + ', 64 px':<44}steps/s   ratio   CPU s/step   ratio")
+    print(f"{'batch ' + str(BATCH) + ', ' + str(PICTURE_SIZE) + ' px':<44}steps/s   ratio   CPU s/step   ratio")
     for name, (seconds, cpu_seconds) in found.items():
         print(f"{name:<44}{1 / seconds:7.2f} {clock / seconds:7.2f} {cpu_seconds:12.3f} {cpu / cpu_seconds:7.2f}")
     ratio = clock / seconds

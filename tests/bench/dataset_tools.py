@@ -14,7 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 
-LEAST, WIDEST, SHORTEST, LONGEST = 64, 3.0, 1, 300  # px, long to short edge, letters of a caption: as `check` has them
+LEAST, WIDEST, SHORTEST, LONGEST = 96, 3.0, 1, 300  # px, long to short edge, letters of a caption: as `check` has them
 LEAST_BYTES = "2kb"  # all of Data-Juicer's operators without a model that can tell a blank picture
 
 

@@ -49,7 +49,7 @@ def test_light_stays_where_the_caption_names_it():
 
 
 def test_the_judge_still_sees_what_the_caption_says(tmp_path):
-    synthesis.synthesise(tmp_path / "set", 30, seed=3, size=64)
+    synthesis.synthesise(tmp_path / "set", 30, seed=3, size=96)
     augmentation.augment(tmp_path / "set", tmp_path / "out", copies=3, seed=1)
     rows = read_table(tmp_path / "out" / "train")
     seen = judge([open_picture(tmp_path / "out" / "train" / row["file_name"]) for row in rows])

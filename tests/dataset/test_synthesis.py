@@ -30,14 +30,14 @@ def hashes(folder):
 def test_every_subject_has_a_vector_picture_that_draws_in_every_style():
     for style in scenes.VECTOR_STYLES:
         for subject in emoji.subjects():
-            drawn = synthesis.draw_svg(synthesis.write_svg(Scene((Thing(subject),), style), ground=False), 64)
+            drawn = synthesis.draw_svg(synthesis.write_svg(Scene((Thing(subject),), style), ground=False), 96)
             assert np.asarray(drawn)[..., 3].mean() > 15, (style, subject)
 
 
 def test_the_judge_sees_what_the_scene_says_and_so_does_the_caption():
     rng = random.Random(5)
     drawn, missed = [scenes.random_scene(rng) for _ in range(120)], []
-    for scene, verdict in zip(drawn, judge([synthesis.render(scene, 64) for scene in drawn])):
+    for scene, verdict in zip(drawn, judge([synthesis.render(scene, emoji.PICTURE_SIZE) for scene in drawn])):
         wanted = (scene.things[0].subject, scene.style, scene.ground)
         seen = (verdict.subject, verdict.style, verdict.ground)
         if seen not in [(wanted[0], style, wanted[2]) for style in same_styles(*wanted[:2])]:
@@ -84,7 +84,7 @@ def test_ground_pattern_ink_and_turn_are_drawn():
     assert emoji.GROUNDS["red"][2] in colours(replace(CAT, style="lineart", ink="red"))
     assert emoji.GROUNDS["red"][2] not in colours(replace(CAT, style="lineart"))
     turned = replace(CAT, things=(Thing("cat-face", turn=90),))
-    assert synthesis.render(turned, 64).tobytes() != synthesis.render(CAT, 64).tobytes()
+    assert synthesis.render(turned, 96).tobytes() != synthesis.render(CAT, 96).tobytes()
     stripes = np.asarray(synthesis.render(replace(CAT, pattern="stripes", second="pink"), 100))
     assert (stripes[2] == stripes[97]).all()  # no seams where the pattern repeats
 
@@ -145,12 +145,12 @@ def test_wrong_arguments_are_answered_before_anything_is_written(tmp_path, wrong
 def test_without_blender_the_learner_is_told_and_a_failing_one_is_quoted(tmp_path, monkeypatch):
     monkeypatch.delenv(synthesis.BLENDER_PYTHON, raising=False)
     with pytest.raises(LessonError):
-        synthesis.render(CAT, 64, "blender")
+        synthesis.render(CAT, 96, "blender")
     monkeypatch.setenv(synthesis.BLENDER_PYTHON, sys.executable)  # this environment has no bpy
     with pytest.raises(LessonError, match="bpy"):
-        synthesis.render(CAT, 64, "blender")
+        synthesis.render(CAT, 96, "blender")
     with pytest.raises(LessonError, match="pattern"):
-        synthesis.render(replace(CAT, pattern="dots", second="red"), 64, "blender")
+        synthesis.render(replace(CAT, pattern="dots", second="red"), 96, "blender")
 
 
 @pytest.mark.skipif(not os.environ.get(synthesis.BLENDER_PYTHON), reason="no Python with bpy is named")

@@ -15,7 +15,7 @@ STYLE = "lineart"
 
 
 def compose(scene, style=STYLE):
-    return emoji.compose(emoji.Scene(scene.subject, style, scene.ground, 54, 5, 5, False))
+    return emoji.compose(emoji.Scene(scene.subject, style, scene.ground, 78, 9, 9, False))
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def test_a_picture_that_is_there_twice_is_told(tmp_path, pictures, capsys):
 
 
 @pytest.mark.parametrize("change", [
-    lambda scene: compose(STORY.scenes[0]).resize((32, 32)).resize((64, 64)),  # another subject
-    lambda scene: emoji.compose(emoji.Scene(scene.subject, STYLE, "red", 54, 5, 5, False)),  # another ground
-    lambda scene: Image.new("RGB", (64, 64), emoji.GROUNDS[scene.ground][2])])  # nothing at all
+    lambda scene: compose(STORY.scenes[0]).resize((48, 48)).resize((96, 96)),  # another subject
+    lambda scene: emoji.compose(emoji.Scene(scene.subject, STYLE, "red", 78, 9, 9, False)),  # another ground
+    lambda scene: Image.new("RGB", (96, 96), emoji.GROUNDS[scene.ground][2])])  # nothing at all
 def test_a_scene_that_shows_something_else_is_named(tmp_path, pictures, change, capsys):
     pictures[4] = change(STORY.scenes[4])
     assert not check_story(keep(tmp_path, pictures), STORY, STYLE)

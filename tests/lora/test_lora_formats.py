@@ -37,15 +37,17 @@ KOLORS_BLOCKS = {"down_blocks.1.attentions.0": 7, "down_blocks.1.attentions.1": 
                  "down_blocks.2.attentions.1": 18, "mid_block.attentions.0": 21, "up_blocks.0.attentions.0": 25,
                  "up_blocks.0.attentions.1": 28, "up_blocks.0.attentions.2": 31, "up_blocks.1.attentions.0": 35,
                  "up_blocks.1.attentions.1": 38, "up_blocks.1.attentions.2": 41}
-# The same by hand for Tiny Kolors: resnet, attention, push, sampler, push; mid: three; pop, resnet, attention; sampler.
-TINY_BLOCKS = {"down_blocks.0.attentions.0": 1, "down_blocks.1.attentions.0": 6, "down_blocks.2.attentions.0": 11,
-               "mid_block.attentions.0": 14, "up_blocks.0.attentions.0": 18, "up_blocks.0.attentions.1": 21,
-               "up_blocks.1.attentions.0": 25, "up_blocks.1.attentions.1": 28}
+# The same by hand for Tiny Kolors: resnet, push, sampler, push; resnet, attention, push, sampler, push; resnet,
+# attention, push; mid: three; pop, resnet, attention; sampler.
+TINY_BLOCKS = {"down_blocks.1.attentions.0": 5, "down_blocks.2.attentions.0": 10, "mid_block.attentions.0": 13,
+               "up_blocks.0.attentions.0": 17, "up_blocks.0.attentions.1": 20, "up_blocks.1.attentions.0": 24,
+               "up_blocks.1.attentions.1": 27}
 # The original code's names for Tiny Kolors: input block 0 is conv_in; a sampler is an input block of its own.
-TINY_SGM = {"down_blocks.0.attentions.0": "input_blocks.1.1", "down_blocks.1.attentions.0": "input_blocks.3.1",
-            "down_blocks.2.attentions.0": "input_blocks.5.1", "mid_block.attentions.0": "middle_block.1",
-            "up_blocks.0.attentions.0": "output_blocks.0.1", "up_blocks.0.attentions.1": "output_blocks.1.1",
-            "up_blocks.1.attentions.0": "output_blocks.2.1", "up_blocks.1.attentions.1": "output_blocks.3.1"}
+TINY_SGM = {"down_blocks.1.attentions.0": "input_blocks.3.1", "down_blocks.2.attentions.0": "input_blocks.5.1",
+            "mid_block.attentions.0": "middle_block.1", "up_blocks.0.attentions.0": "output_blocks.0.1",
+            "up_blocks.0.attentions.1": "output_blocks.1.1", "up_blocks.1.attentions.0": "output_blocks.2.1",
+            "up_blocks.1.attentions.1": "output_blocks.3.1"}
+TINY_LAYERS = 56  # of attention: seven blocks, to the picture itself and to the words, four matrices each
 
 
 def make_matrices(base="tiny", rank=RANK, alpha=ALPHA, size=0.1):
@@ -116,7 +118,7 @@ def unet(pipe):
 @pytest.fixture(scope="module")
 def words():
     generator = torch.manual_seed(1)
-    return (torch.randn(2, 4, 16, 16, generator=generator), torch.tensor(500),
+    return (torch.randn(2, 4, 12, 12, generator=generator), torch.tensor(500),
             torch.randn(2, 24, 128, generator=generator)), {
         "added_cond_kwargs": {"text_embeds": torch.randn(2, 128, generator=generator), "time_ids": torch.ones(2, 6)}}
 
@@ -177,7 +179,7 @@ def test_no_name_stands_for_two_layers(base):
     layers = known_layers(base)
     spellings = [spelling for layer in layers.values() for spelling in layer.spellings()]
     assert len(set(spellings)) == len(spellings)
-    assert len([name for name in layers if name.endswith(ATTENTION)]) == {"kolors": 560, "tiny": 64}[base]
+    assert len([name for name in layers if name.endswith(ATTENTION)]) == {"kolors": 560, "tiny": TINY_LAYERS}[base]
 
 
 # --- every format is recognised ---
@@ -191,7 +193,7 @@ def test_every_spelling_is_recognised_and_asks_for_alpha(unet, words, tuned, tmp
     assert dict(unet.named_parameters()).keys() == before.keys()
     report = load_lora(unet, tmp_path / "a.safetensors", alpha=ALPHA)
     assert (report.format, report.rank, report.alpha, report.matched, report.held) == (
-        SPELLINGS[spelling][0], RANK, ALPHA, 64, 64)
+        SPELLINGS[spelling][0], RANK, ALPHA, TINY_LAYERS, TINY_LAYERS)
     torch.testing.assert_close(run(unet, words), tuned, atol=1e-5, rtol=1e-5)
 
 
@@ -228,7 +230,7 @@ def test_the_alpha_in_pefts_own_config_counts(pipe, words, tuned, tmp_path):
     model.save_pretrained(tmp_path / "out")
     unet = copy.deepcopy(pipe.unet)
     report = load_lora(unet, tmp_path / "out" / "adapter_model.safetensors")
-    assert (report.format, report.alpha, report.matched) == ("diffusers", ALPHA, 64)
+    assert (report.format, report.alpha, report.matched) == ("diffusers", ALPHA, TINY_LAYERS)
     torch.testing.assert_close(run(unet, words), tuned, atol=1e-5, rtol=1e-5)
 
 
@@ -327,7 +329,7 @@ def test_every_format_to_every_other_and_back(tmp_path, first, second, dtype):
     for file in (there, back):
         found = read_lora(file, alpha=None if file.suffix == ".safetensors" else ALPHA)
         names = find_layers(found.layers, known_layers("tiny"))
-        assert len(names) == found.held == 64
+        assert len(names) == found.held == TINY_LAYERS
         for name, layer in names.items():
             values = found.layers[name]
             assert torch.equal(values.down, matrices[layer].down) and values.down.dtype == dtype
@@ -343,7 +345,7 @@ def test_kohyas_alpha_is_alpha_and_not_the_rank(tmp_path):
     assert not (tmp_path / "k.safetensors").exists()
     tensors = load_file(convert(tmp_path / "a.safetensors", tmp_path / "k.safetensors", to="kohya", alpha=ALPHA))
     assert {value.item() for key, value in tensors.items() if key.endswith(".alpha")} == {ALPHA}
-    assert len([key for key in tensors if key.endswith(".alpha")]) == 64 and len(tensors) == 3 * 64
+    assert len([key for key in tensors if key.endswith(".alpha")]) == TINY_LAYERS and len(tensors) == 3 * TINY_LAYERS
 
 
 def test_the_camps_file_is_written_as_diffsynth_writes_it(tmp_path):
@@ -408,11 +410,11 @@ def test_a_file_of_other_layers_says_how_many_match(unet, tmp_path):
     extra = {f"lora_unet_down_blocks_9_attn_to_q.lora_{side}.weight": torch.ones(4, 4) for side in ("down", "up")}
     save_file({**tensors, **extra}, tmp_path / "a.safetensors")
     said = unchanged(unet, tmp_path / "a.safetensors", alpha=1)
-    assert "65 层里只有 64 层" in said and "lora_unet_down_blocks_9_attn_to_q" in said
+    assert "57 层里只有 56 层" in said and "lora_unet_down_blocks_9_attn_to_q" in said
     save_file(extra, tmp_path / "b.safetensors")
     assert "1 层里 0 层" in unchanged(unet, tmp_path / "b.safetensors", alpha=1)
     save_file({**tensors, "lora_unet_x.hada_w1_a": torch.ones(4, 4)}, tmp_path / "c.safetensors")
-    assert "65 层里只有 64 层" in unchanged(unet, tmp_path / "c.safetensors")
+    assert "57 层里只有 56 层" in unchanged(unet, tmp_path / "c.safetensors")
 
 
 def test_a_lora_of_kolors_does_not_enter_the_tiny_unet(unet, tmp_path):
@@ -437,8 +439,8 @@ def test_a_lora_of_another_base_is_named(unet, tmp_path, header, extra, base):
         tensors |= {f"{name}.lora_down.weight": torch.ones(shape), f"{name}.lora_up.weight": torch.ones(8, 4)}
     save_file(tensors, tmp_path / "a.safetensors", header)
     said = unchanged(unet, tmp_path / "a.safetensors", alpha=1)
-    known = 65 if base == "SDXL" and "lora_unet_add_embedding_linear_1" in extra else 64
-    assert f"{base} 的 LoRA" in said and f"{64 + len(extra)} 层里有 {known} 层" in said
+    known = TINY_LAYERS + 1 if base == "SDXL" and "lora_unet_add_embedding_linear_1" in extra else TINY_LAYERS
+    assert f"{base} 的 LoRA" in said and f"{TINY_LAYERS + len(extra)} 层里有 {known} 层" in said
     assert base in str(inspect(tmp_path / "a.safetensors", alpha=1))
 
 
@@ -493,7 +495,7 @@ def test_two_alphas_in_one_file_are_told(unet, tmp_path):
 def test_a_header_that_makes_no_sense_is_told(unet, tmp_path, header):
     save_file(spell("diffusers, lora_A"), tmp_path / "a.safetensors", header)
     assert "alpha" in unchanged(unet, tmp_path / "a.safetensors")
-    assert load_lora(unet, tmp_path / "a.safetensors", alpha=2).matched == 64
+    assert load_lora(unet, tmp_path / "a.safetensors", alpha=2).matched == TINY_LAYERS
 
 
 # --- files that lie ---

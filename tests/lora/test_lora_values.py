@@ -26,8 +26,8 @@ from course_lib.messages import LANGUAGES, LessonError, set_language
 
 FILES = COURSE / "tests" / "data" / "lora"
 LAYERS = known_layers("tiny")
-TO_Q = "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_q"
-TO_K = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"  # not square: 128 outputs, 128 words
+TO_Q = "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_q"
+TO_K = "down_blocks.1.attentions.0.transformer_blocks.0.attn2.to_k"  # from the words
 RESNET = "down_blocks.0.resnets.0.conv1"
 
 
@@ -99,7 +99,7 @@ def test_a_dora_of_columns_is_merged_as_it_was_meant(unet):
         torch.testing.assert_close(weight, wanted, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("layer", [TO_K, "down_blocks.0.attentions.0.transformer_blocks.0.ff.net.2", RESNET])
+@pytest.mark.parametrize("layer", [TO_K, "down_blocks.1.attentions.0.transformer_blocks.0.ff.net.2", RESNET])
 def test_columns_are_told_by_the_shape_whatever_the_layer(unet, tmp_path, layer):
     """Square or not, linear or a convolution, at half its scale; and rows stay rows."""
     weight = unet.get_submodule(layer).weight.detach().clone()
@@ -185,7 +185,7 @@ def test_the_reported_pattern_counts(unet):
 @pytest.mark.parametrize("pattern", ["(a+)+$", "((", "(x+x+)+y", "[" * 1000, "(?P<a>x)(?P<a>y)"])
 def test_a_pattern_that_would_run_for_ever_or_is_none_is_told(unet, tmp_path, pattern, monkeypatch):
     monkeypatch.setattr("course_lib.lora.alphas.MATCH_SECONDS", 2)
-    save_file({f"unet.{TO_Q}{'.x' * 0}.lora_A.weight": random(2, 64), f"unet.{TO_Q}.lora_B.weight": random(64, 2)},
+    save_file({f"unet.{TO_Q}{'.x' * 0}.lora_A.weight": random(2, 128), f"unet.{TO_Q}.lora_B.weight": random(128, 2)},
               tmp_path / "a.safetensors", {"lora_adapter_metadata": json.dumps(
                   {"lora_alpha": 2, "alpha_pattern": {pattern: 4}})})
     if pattern in ("(a+)+$", "(x+x+)+y"):
@@ -197,7 +197,7 @@ def test_a_pattern_that_would_run_for_ever_or_is_none_is_told(unet, tmp_path, pa
 
 
 def write_kohya(path, header, alpha=2.0):
-    tensors = {f"{kohya(TO_Q)}.lora_down.weight": random(4, 64), f"{kohya(TO_Q)}.lora_up.weight": random(64, 4)}
+    tensors = {f"{kohya(TO_Q)}.lora_down.weight": random(4, 128), f"{kohya(TO_Q)}.lora_up.weight": random(128, 4)}
     if alpha is not None:
         tensors[f"{kohya(TO_Q)}.alpha"] = torch.tensor(alpha)
     save_file(tensors, path, header)
@@ -249,7 +249,7 @@ def test_diffsynths_names_are_read_behind_any_prefix(unet, tmp_path, prefix):
 
 @pytest.mark.parametrize("prefix", ["diffusion_model.", "model.diffusion_model."])
 def test_diffusers_names_are_read_behind_comfyuis_prefix(unet, tmp_path, prefix):
-    save_file({f"{prefix}{TO_Q}.lora_A.weight": random(2, 64), f"{prefix}{TO_Q}.lora_B.weight": random(64, 2)},
+    save_file({f"{prefix}{TO_Q}.lora_A.weight": random(2, 128), f"{prefix}{TO_Q}.lora_B.weight": random(128, 2)},
               tmp_path / "a.safetensors")
     assert load_lora(unet, tmp_path / "a.safetensors", alpha=2).matched == 1
 
@@ -267,11 +267,11 @@ def test_other_methods_are_named(unet, language, name, method):
 
 
 @pytest.mark.parametrize("parts, method", [
-    ({"hada_w1_a": (64, 2), "hada_w1_b": (2, 64), "hada_w2_a": (64, 2), "hada_w2_b": (2, 64), "hada_t1": (2, 2, 3, 3)},
-     "LoHa"),
-    ({"lokr_w1": (8, 8), "lokr_w2_a": (8, 2), "lokr_w2_b": (2, 8), "dora_scale": (64, 1)}, "LoKr"),
-    ({"oft_blocks": (4, 16, 16)}, "OFT"), ({"on_input": (1,), "weight": (64,)}, "IA3"), ({"diff": (64, 64)}, "diff"),
-    ({"a1.weight": (2, 64), "b1.weight": (64, 2)}, "GLoRA")])
+    ({"hada_w1_a": (128, 2), "hada_w1_b": (2, 128), "hada_w2_a": (128, 2), "hada_w2_b": (2, 128),
+      "hada_t1": (2, 2, 3, 3)}, "LoHa"),
+    ({"lokr_w1": (8, 8), "lokr_w2_a": (16, 2), "lokr_w2_b": (2, 16), "dora_scale": (128, 1)}, "LoKr"),
+    ({"oft_blocks": (8, 16, 16)}, "OFT"), ({"on_input": (1,), "weight": (128,)}, "IA3"), ({"diff": (128, 128)}, "diff"),
+    ({"a1.weight": (2, 128), "b1.weight": (128, 2)}, "GLoRA")])
 @pytest.mark.parametrize("alpha", [True, False])
 def test_methods_of_other_shapes_are_named(unet, tmp_path, parts, method, alpha):
     tensors = {f"{kohya(TO_Q)}.{part}": random(*shape) for part, shape in parts.items()}
@@ -282,7 +282,7 @@ def test_methods_of_other_shapes_are_named(unet, tmp_path, parts, method, alpha)
 
 
 def test_half_a_lora_is_still_called_half(unet, tmp_path):
-    save_file({f"{kohya(TO_Q)}.lora_down.weight": random(2, 64)}, tmp_path / "a.safetensors")
+    save_file({f"{kohya(TO_Q)}.lora_down.weight": random(2, 128)}, tmp_path / "a.safetensors")
     assert "不完整" in refused(load_lora, unet, tmp_path / "a.safetensors")
 
 
@@ -316,12 +316,12 @@ def with_bias(path, layer=TO_Q, ending="lora_B.bias", **more):
     return path
 
 
-@pytest.mark.parametrize("layer", [TO_Q, "down_blocks.0.attentions.0.transformer_blocks.0.attn1.to_out.0"])
+@pytest.mark.parametrize("layer", [TO_Q, "down_blocks.1.attentions.0.transformer_blocks.0.attn1.to_out.0"])
 def test_a_bias_is_added_at_the_loras_scale(unet, tmp_path, layer):
     """As peft has it: (alpha/rank) (B A x + b), whether the layer itself has a bias (to_out) or none (to_q)."""
     base = unet.get_submodule(layer)
-    down, up, bias = random(2, 64), random(64, 2, seed=1), random(64, seed=2)
-    wanted = answer(base) + 2 * (random(2, 64) @ down.T @ up.T + bias)
+    down, up, bias = random(2, 128), random(128, 2, seed=1), random(128, seed=2)
+    wanted = answer(base) + 2 * (random(2, 128) @ down.T @ up.T + bias)
     for file in (with_bias(tmp_path / "a.safetensors", layer),
                  convert(tmp_path / "a.safetensors", tmp_path / "d.safetensors", to="diffusers")):
         other = copy.deepcopy(unet)
@@ -345,7 +345,7 @@ def test_diffusers_reads_the_bias_that_is_written(pipe, unet, tmp_path):
 
 
 def test_a_bias_of_another_size_or_with_dora_is_told(unet, tmp_path):
-    with_bias(tmp_path / "a.safetensors", **{f"unet.{TO_Q}.lora_magnitude_vector": random(64)})
+    with_bias(tmp_path / "a.safetensors", **{f"unet.{TO_Q}.lora_magnitude_vector": random(128)})
     assert "DoRA" in refused(load_lora, unet, tmp_path / "a.safetensors")
     with_bias(tmp_path / "b.safetensors", **{f"unet.{TO_Q}.lora_B.bias": random(7)})
     assert "形状" in refused(load_lora, unet, tmp_path / "b.safetensors")

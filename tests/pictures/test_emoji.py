@@ -53,7 +53,7 @@ def test_compose_puts_the_subject_where_the_scene_says(flip):
     pixels = np.asarray(emoji.compose(scene)).astype(int)
     other = np.abs(pixels - emoji.GROUNDS["blue"][2]).sum(axis=2) > 60
     rows, columns = np.where(other)
-    assert pixels.shape == (64, 64, 3)
+    assert pixels.shape == (emoji.PICTURE_SIZE, emoji.PICTURE_SIZE, 3)
     assert rows.min() >= 4 and rows.max() < 52
     assert columns.min() >= 10 and columns.max() < 58
 
@@ -96,6 +96,6 @@ def test_random_scenes_stay_inside_the_picture():
     rng = random.Random(0)
     for _ in range(2000):
         scene = emoji.random_scene(rng)
-        assert 0 <= scene.left <= 64 - scene.size
-        assert 0 <= scene.top <= 64 - scene.size
+        assert 0 <= scene.left <= emoji.PICTURE_SIZE - scene.size
+        assert 0 <= scene.top <= emoji.PICTURE_SIZE - scene.size
         assert scene.style in emoji.BASE_STYLES

@@ -16,6 +16,7 @@ from course_lib.model.latents import decode, empty_latent, encode_picture, previ
 from course_lib.model.text import Condition, encode_text, join_texts, pad_texts, run_encoder
 from course_lib.model.unet import prepare_unet
 from course_lib.pictures.classifier import judge
+from course_lib.pictures.emoji import PICTURE_SIZE
 from course_lib.sampling import noise
 from course_lib.sampling.drawing import draw, generate, split_batches
 from course_lib.sampling.guidance import build_both, build_denoiser, build_predictor
@@ -26,6 +27,8 @@ from course_lib.sampling.step import Cancelled
 
 LADYBIRD = "一只瓢虫，蓝色背景"
 QUICK = SamplerSettings(steps=3)
+SQUARE = (PICTURE_SIZE, PICTURE_SIZE)
+LATENT = (4, PICTURE_SIZE // 8, PICTURE_SIZE // 8)
 
 
 def pixels(picture):
@@ -49,7 +52,7 @@ def test_it_equals_diffusers_where_both_take_the_same_sigmas(pipe):
     pipe.scheduler.set_timesteps(20)
     scale = pipe.scheduler.sigmas[0] / pipe.scheduler.init_noise_sigma
     theirs = pipe(LADYBIRD, negative_prompt="扁平风格", num_inference_steps=20, guidance_scale=4.0,
-                  latents=start_noise([7], (4, 16, 16)) * scale).images[0]
+                  latents=start_noise([7], LATENT) * scale).images[0]
     settings = SamplerSettings(seed=7, cfg=4.0, scheduler="ddim_uniform")
     ours = generate(pipe, LADYBIRD, settings, negative_prompt="扁平风格")
     assert np.abs(pixels(ours) - np.asarray(theirs).astype(int)).max() <= 2
@@ -61,15 +64,15 @@ def test_few_pads_stand_for_all(pipe):
     whole = pipe.encode_prompt([LADYBIRD, "flat"], do_classifier_free_guidance=False)
     merged = join_texts(texts, torch.float32, "cpu")
     assert merged.states.shape[1] < 20
-    x = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0))
-    size = torch.tensor([[64, 64, 0, 0, 64, 64]]).expand(2, -1)
+    x = torch.randn(2, *LATENT, generator=torch.Generator().manual_seed(0))
+    size = torch.tensor([[*SQUARE, 0, 0, *SQUARE]]).expand(2, -1)
     with torch.no_grad():
         wanted = pipe.unet(x, 500, whole[0], added_cond_kwargs={"text_embeds": whole[2], "time_ids": size}).sample
         seen = prepare_unet(pipe.unet, merged, size)(x, torch.tensor(500))
         unweighted = prepare_unet(pipe.unet, replace(merged, bias=None), size)(x, torch.tensor(500))
     assert torch.allclose(seen, wanted, atol=1e-5)
     assert not torch.allclose(unweighted, wanted, atol=1e-2)
-    assert build_denoiser(pipe, texts, [3.0], model, (64, 64))(x[:1], torch.tensor(2.0)).shape == (1, 4, 16, 16)
+    assert build_denoiser(pipe, texts, [3.0], model, SQUARE)(x[:1], torch.tensor(2.0)).shape == (1, *LATENT)
 
 
 def test_padded_texts_are_what_diffusers_reads(pipe):
@@ -82,12 +85,12 @@ def test_padded_texts_are_what_diffusers_reads(pipe):
 def test_a_unet_that_takes_turns_is_called_whole(pipe):
     """Only its own call brings it to the GPU; the picture is the same."""
     texts, calls = [encode_text(pipe, LADYBIRD)], []
-    x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0))
+    x = torch.randn(1, *LATENT, generator=torch.Generator().manual_seed(0))
     hook = pipe.unet.register_forward_pre_hook(lambda *asked: calls.append(asked))
     turns = copy.copy(pipe)
     turns.plan = replace(pipe.plan, placement="turns")
     with torch.no_grad():
-        own, whole = (build_predictor(one, texts, (64, 64))(x, torch.tensor(300)) for one in (pipe, turns))
+        own, whole = (build_predictor(one, texts, SQUARE)(x, torch.tensor(300)) for one in (pipe, turns))
     hook.remove()
     assert len(calls) == 1 and torch.allclose(own, whole, atol=1e-5)
 
@@ -103,11 +106,11 @@ def test_a_long_text_beside_a_short_one(pipe):
 def test_guidance_is_a_line_through_both_predictions(pipe):
     """cfg 1 takes the prompt alone, cfg 0 the negative prompt alone, cfg 3 goes three times as far."""
     texts, model = (encode_text(pipe, LADYBIRD), encode_text(pipe, "")), model_sigmas(pipe.scheduler.config)
-    x = torch.randn(1, 4, 16, 16, generator=torch.Generator().manual_seed(0)) * 3
+    x = torch.randn(1, *LATENT, generator=torch.Generator().manual_seed(0)) * 3
     with torch.no_grad():
-        zero, one, three = (build_denoiser(pipe, texts, [cfg], model, (64, 64))(x, torch.tensor(3.0))
+        zero, one, three = (build_denoiser(pipe, texts, [cfg], model, SQUARE)(x, torch.tensor(3.0))
                             for cfg in (0.0, 1.0, 3.0))
-        swapped = build_denoiser(pipe, texts[::-1], [1.0], model, (64, 64))(x, torch.tensor(3.0))
+        swapped = build_denoiser(pipe, texts[::-1], [1.0], model, SQUARE)(x, torch.tensor(3.0))
     assert torch.allclose(zero, swapped, atol=1e-4)
     assert torch.allclose(three, zero + 3 * (one - zero), atol=1e-3) and not torch.allclose(zero, one, atol=1e-2)
 
@@ -135,12 +138,12 @@ def test_cfg_pp_looks_without_the_prompt_at_cfg_1_too(pipe, sampler_name, rows):
 
 def test_cfg_pp_is_told_the_picture_without_the_prompt(pipe):
     texts, model = (encode_text(pipe, LADYBIRD), encode_text(pipe, "")), model_sigmas(pipe.scheduler.config)
-    x = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(0)) * 3
+    x = torch.randn(2, *LATENT, generator=torch.Generator().manual_seed(0)) * 3
     with torch.no_grad():
-        zero, three = (build_denoiser(pipe, texts, [cfg] * 2, model, (64, 64))(x, torch.tensor(3.0))
+        zero, three = (build_denoiser(pipe, texts, [cfg] * 2, model, SQUARE)(x, torch.tensor(3.0))
                        for cfg in (0.0, 3.0))
-        guided, unguided = build_both(pipe, texts, [3.0, 1.0], model, (64, 64))(x, torch.tensor(3.0))
-        _, always = build_both(pipe, texts, [3.0, 1.0], model, (64, 64), always=True)(x, torch.tensor(3.0))
+        guided, unguided = build_both(pipe, texts, [3.0, 1.0], model, SQUARE)(x, torch.tensor(3.0))
+        _, always = build_both(pipe, texts, [3.0, 1.0], model, SQUARE, always=True)(x, torch.tensor(3.0))
     assert torch.allclose(guided[0], three[0], atol=1e-4) and torch.allclose(unguided[0], zero[0], atol=1e-4)
     assert torch.equal(unguided[1], guided[1]) and torch.allclose(always, zero, atol=1e-4)
 
@@ -195,7 +198,7 @@ def test_the_same_seed_gives_the_same_picture(pipe, seed):
 def test_start_noise_is_comfyuis():
     """ComfyUI draws torch.randn of the whole latent after torch.manual_seed(seed)."""
     torch.manual_seed(2**40)
-    assert torch.equal(torch.randn(1, 4, 16, 16), start_noise([2**40], (4, 16, 16)))
+    assert torch.equal(torch.randn(1, *LATENT), start_noise([2**40], LATENT))
 
 
 @pytest.mark.parametrize("changes, full", [
@@ -204,11 +207,11 @@ def test_start_noise_is_comfyuis():
 def test_what_x_starts_from(pipe, changes, full):
     """ComfyUI: at the model's highest sigma the noise is scaled to sqrt(1 + sigma^2), below it to sigma."""
     seen = []
-    latent = torch.full((1, 4, 16, 16), 0.25)
+    latent = torch.full((1, *LATENT), 0.25)
     generate(pipe, LADYBIRD, replace(QUICK, seed=9, **changes), latent=latent, callback=seen.append)
     sigma = seen[0].sigma
     scale = (1 + sigma ** 2) ** 0.5 if full else sigma
-    assert torch.allclose(seen[0].x, latent + scale * start_noise([9], (4, 16, 16)), rtol=1e-5, atol=1e-5)
+    assert torch.allclose(seen[0].x, latent + scale * start_noise([9], LATENT), rtol=1e-5, atol=1e-5)
 
 
 def test_added_noise_is_not_the_start_noise_again():
@@ -254,9 +257,9 @@ def test_less_denoise_keeps_more_of_the_source(pipe):
 
 
 def test_other_sizes(pipe):
-    picture = generate(pipe, LADYBIRD, QUICK, latent=empty_latent(pipe, 96, 68))
-    assert picture.image.size == (96, 68)
-    assert encode_picture(pipe, picture.image).shape == (1, 4, 17, 24)
+    picture = generate(pipe, LADYBIRD, QUICK, latent=empty_latent(pipe, 128, 72))
+    assert picture.image.size == (128, 72)
+    assert encode_picture(pipe, picture.image).shape == (1, 4, 9, 16)
 
 
 def test_a_callback_sees_each_step_and_can_cancel(pipe):
@@ -337,10 +340,10 @@ def test_wrong_prompts_are_answered(pipe, prompt, negative_prompt, language):
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("latent, named", [
-    (torch.zeros(1, 3, 16, 16), "1, 3"), (torch.zeros(2, 4, 16, 16), "2, 4"), (torch.zeros(4, 16, 16), "4, 16, 16"),
-    (torch.zeros(1, 4, 0, 16), "0"), (torch.zeros(1, 4, 16, 2000), "8000"), (torch.zeros(1, 4, 16, 16).int(), "int32"),
-    (np.zeros((1, 4, 16, 16)), "ndarray"), (torch.full((1, 4, 16, 16), float("nan")), "1024"),
-    (torch.full((1, 4, 16, 16), float("inf")), "1024"),
+    (torch.zeros(1, 3, 12, 12), "1, 3"), (torch.zeros(2, 4, 12, 12), "2, 4"), (torch.zeros(4, 12, 12), "4, 12, 12"),
+    (torch.zeros(1, 4, 0, 12), "0"), (torch.zeros(1, 4, 12, 2000), "16000"), (torch.zeros(1, 4, 12, 12).int(), "int32"),
+    (np.zeros((1, 4, 12, 12)), "ndarray"), (torch.full((1, 4, 12, 12), float("nan")), "576"),
+    (torch.full((1, 4, 12, 12), float("inf")), "576"),
 ])
 def test_wrong_latents_are_answered(pipe, latent, named, language):
     set_language(language)
@@ -349,7 +352,7 @@ def test_wrong_latents_are_answered(pipe, latent, named, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("size", [(64, 66), (63, 64), (0, 64), (12, 64), (64, 260), (64.0, 64), ("64", 64), (True, 64)])
+@pytest.mark.parametrize("size", [(96, 100), (95, 96), (0, 96), (24, 96), (96, 392), (96.0, 96), ("96", 96), (True, 96)])
 def test_wrong_sizes_are_answered(pipe, size, language):
     set_language(language)
     with pytest.raises(LessonError, match=str(size[1])):
@@ -359,11 +362,11 @@ def test_wrong_sizes_are_answered(pipe, size, language):
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_wrong_pictures_are_answered(pipe, language):
     set_language(language)
-    with pytest.raises(LessonError, match="65"):
-        encode_picture(pipe, Image.new("RGB", (65, 64)))
+    with pytest.raises(LessonError, match="97"):
+        encode_picture(pipe, Image.new("RGB", (97, 96)))
     with pytest.raises(LessonError, match="Picture"):
         encode_picture(pipe, draw(pipe, LADYBIRD, steps=2))
-    assert encode_picture(pipe, Image.new("RGBA", (64, 64))).shape == (1, 4, 16, 16)
+    assert encode_picture(pipe, Image.new("RGBA", SQUARE)).shape == (1, *LATENT)
 
 
 def test_a_condition_holds_what_the_unet_takes(pipe):

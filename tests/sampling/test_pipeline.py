@@ -9,7 +9,8 @@ from PIL import Image
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.model.loading import load
 from course_lib.pictures.classifier import border_ground, judge
-from course_lib.pictures.picture import Picture, show_sheet
+from course_lib.pictures.picture import Picture
+from course_lib.pictures.sheet import show_sheet
 from course_lib.sampling.drawing import draw, draw_batch
 
 LADYBIRD = "一只瓢虫，蓝色背景"
@@ -58,10 +59,10 @@ def test_the_negative_prompt_changes_the_picture(pipe):
 def test_image_to_image_keeps_the_ground_it_starts_from(pipe):
     img2img = KolorsImg2ImgPipeline(**pipe.components)
     img2img.set_progress_bar_config(disable=True)
-    start = draw(pipe, LADYBIRD).image.resize((64, 64))
+    start = draw(pipe, LADYBIRD).image
     image = img2img(LADYBIRD, image=start, strength=0.5, num_inference_steps=20,
                     generator=torch.Generator("cpu").manual_seed(1)).images[0]
-    assert image.size == (64, 64)
+    assert image.size == start.size
     assert border_ground(image) == "blue"
     assert judge([image])[0].subject == "lady-beetle"
 
@@ -88,7 +89,7 @@ def test_words_it_never_learnt_are_told(pipe, capsys):
 def test_a_place_that_cannot_be_written_is_answered(tmp_path, language):
     set_language(language)
     (tmp_path / "file").write_text("not a folder", encoding="utf-8")
-    picture = Picture(Image.new("RGB", (64, 64)), "")
+    picture = Picture(Image.new("RGB", (96, 96)), "")
     with pytest.raises(LessonError, match="file"):
         picture.save(tmp_path / "file" / "x.png")
     assert picture.save(tmp_path / "new" / "x.png").is_file()

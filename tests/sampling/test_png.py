@@ -27,13 +27,13 @@ def make_png(**chunks):
     info, content = PngInfo(), io.BytesIO()
     for name, value in chunks.items():
         info.add_text(name, value if isinstance(value, str) else json.dumps(value))
-    Image.new("RGB", (64, 64)).save(content, format="PNG", pnginfo=info)
+    Image.new("RGB", (96, 96)).save(content, format="PNG", pnginfo=info)
     return content.getvalue()
 
 
 def graph_of(settings=OURS, prompt=LADYBIRD, negative_prompt="flat"):
     """Return our own graph as a dict that a test may change."""
-    return json.loads(json.dumps(build_graph(settings, prompt, negative_prompt, 64, 64)))
+    return json.loads(json.dumps(build_graph(settings, prompt, negative_prompt, 96, 96)))
 
 
 @pytest.fixture
@@ -46,7 +46,7 @@ def saved(tmp_path):
 
 
 def test_a_saved_picture_gives_its_settings_back(tmp_path):
-    picture = Picture(Image.new("RGB", (64, 64)), "", chunks=write_chunks(OURS, LADYBIRD, "flat", 64, 64))
+    picture = Picture(Image.new("RGB", (96, 96)), "", chunks=write_chunks(OURS, LADYBIRD, "flat", 96, 96))
     path = picture.save(tmp_path / "picture.png")
     assert read_settings(path) == read_settings(str(path)) == read_settings(path.read_bytes()) \
         == (OURS, LADYBIRD, "flat")
@@ -58,8 +58,8 @@ def test_a_saved_picture_gives_its_settings_back(tmp_path):
 ])
 def test_each_chunk_alone_is_enough(key, settings):
     settings = replace(settings, cfg=round(settings.cfg, 3))
-    Picture(Image.new("RGB", (64, 64)), "", settings=settings).image.save(
-        content := io.BytesIO(), format="PNG", pnginfo=write_chunks(settings, LADYBIRD, "flat\nlines", 64, 64))
+    Picture(Image.new("RGB", (96, 96)), "", settings=settings).image.save(
+        content := io.BytesIO(), format="PNG", pnginfo=write_chunks(settings, LADYBIRD, "flat\nlines", 96, 96))
     chunk = Image.open(content).text[key]
     found, prompt, negative_prompt = read_settings(make_png(**{key: chunk}))
     control = settings.control_after_generate if key == "workflow" else "fixed"  # the others do not hold it
@@ -68,7 +68,7 @@ def test_each_chunk_alone_is_enough(key, settings):
 
 
 def test_a_picture_without_settings_has_no_chunks(tmp_path):
-    path = Picture(Image.new("RGB", (64, 64)), "").save(tmp_path / "plain.png")
+    path = Picture(Image.new("RGB", (96, 96)), "").save(tmp_path / "plain.png")
     with Image.open(path) as image:
         assert image.text == {}
     with pytest.raises(LessonError, match="KSampler"):
@@ -94,7 +94,7 @@ def test_a1111_names_come_back():
     for sampler_name in SAMPLERS:
         for scheduler in SCHEDULERS:
             settings = SamplerSettings(sampler_name=sampler_name, scheduler=scheduler)
-            assert read_parameters(write_parameters(settings, "a cat", "", 64, 64)) == (settings, "a cat", "")
+            assert read_parameters(write_parameters(settings, "a cat", "", 96, 96)) == (settings, "a cat", "")
 
 
 def test_a_file_of_a1111():
@@ -131,7 +131,7 @@ def test_links_are_followed_through_other_nodes():
 
 def test_a_page_where_a_widget_became_an_input():
     content = io.BytesIO()
-    Image.new("RGB", (8, 8)).save(content, format="PNG", pnginfo=write_chunks(OURS, LADYBIRD, "", 64, 64))
+    Image.new("RGB", (8, 8)).save(content, format="PNG", pnginfo=write_chunks(OURS, LADYBIRD, "", 96, 96))
     page = json.loads(Image.open(content).text["workflow"])
     sampler = next(node for node in page["nodes"] if node["type"] == "KSampler")
     sampler["inputs"] += [{"name": "steps", "type": "INT", "link": 50, "widget": {"name": "steps"}},
@@ -201,7 +201,7 @@ def test_many_nested_subgraphs_are_junk():
 
 
 def test_junk_in_one_chunk_leaves_the_others():
-    chunk = write_parameters(OURS, LADYBIRD, "", 64, 64)
+    chunk = write_parameters(OURS, LADYBIRD, "", 96, 96)
     for junk in ("{", "[]", "null", "[" * 100_000, '{"3": 5}', '{"3": {"class_type": "KSampler"}}', "1" * 5000):
         assert read_settings(make_png(prompt=junk, workflow=junk, parameters=chunk))[0].seed == OURS.seed
 

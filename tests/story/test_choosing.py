@@ -13,6 +13,8 @@ from test_stories import ROWS
 
 from course_lib.lora.verbs import add_lora, remove_lora, set_strength
 from course_lib.messages import LessonError, set_language, text
+from course_lib.model.truth import compose_true
+from course_lib.pictures.lettering import BREAKERS, font, wrap
 from course_lib.pictures.opening import open_picture
 from course_lib.sampling import drawing
 from course_lib.sampling.settings import SamplerSettings
@@ -23,7 +25,7 @@ from course_lib.story.choosing import choose
 from course_lib.story.notes import NOTES, change, keep, read_choices
 from course_lib.story.page import chosen, lay_out, write_page
 from course_lib.story.scenes import STORIES, make_story
-from course_lib.story.scores import mark, suggest, true_picture
+from course_lib.story.scores import mark, suggest
 
 FAST = SamplerSettings(steps=2, cfg=3.0)
 STORY = STORIES["birthday"]
@@ -207,7 +209,8 @@ def test_the_suggestion_is_one_for_each_scene(kept):
 def test_the_best_is_suggested(pipe, tmp_path):
     found = []
     for number, scene in enumerate(STORY.scenes, 1):
-        for seed, picture in enumerate([Image.new("RGB", (64, 64), "red"), true_picture(pipe, scene, "flat")]):
+        for seed, picture in enumerate([
+                Image.new("RGB", (96, 96), "red"), compose_true(pipe, scene.subject, "flat", scene.ground)]):
             one = drawn.place(tmp_path, number, "p", "", replace(FAST, seed=seed), "m")
             one.file.parent.mkdir(exist_ok=True)
             picture.save(one.file)
@@ -217,9 +220,9 @@ def test_the_best_is_suggested(pipe, tmp_path):
 
 def test_style_subject_and_ground_count_each(pipe, tmp_path):
     scene = STORY.scenes[1]
-    wrong = [true_picture(pipe, other, style) for other, style in (
+    wrong = [compose_true(pipe, other.subject, style, other.ground) for other, style in (
         (scene, "3d"), (replace(scene, subject="umbrella"), "flat"), (replace(scene, ground="red"), "flat"))]
-    marks = mark([*wrong, true_picture(pipe, scene, "flat")], scene, "flat")
+    marks = mark([*wrong, compose_true(pipe, scene.subject, "flat", scene.ground)], scene, "flat")
     assert [right for right, _ in marks] == [2, 2, 2, 3]
     assert marks[3][1] > marks[0][1]  # and the nearest
 
@@ -247,7 +250,7 @@ def test_a_choice_of_a_run_before_needs_no_candidates(kept, pipe):
 
 def test_a_picture_without_settings_is_told(kept):
     folder, found, _ = kept
-    Image.new("RGB", (64, 64)).save(folder / "candidates" / "bare.png")
+    Image.new("RGB", (96, 96)).save(folder / "candidates" / "bare.png")
     change(folder, 1, file="candidates/bare.png")
     with pytest.raises(LessonError, match="bare.png"):
         chosen(folder, STORY, found)
@@ -282,10 +285,10 @@ def test_a_large_picture_is_made_smaller():
                                    "a very long caption of many words " * 5,
                                    "Donaudampfschifffahrtsgesellschaft" * 3, "短"])
 def test_a_caption_fits_its_lines(words):
-    lines = page.wrap(words, 256)
+    lines = wrap(words, 256, page.LETTER, page.LINES)
     assert 1 <= len(lines) <= page.LINES
-    assert all(page.font(page.LETTER).getlength(line) <= 256 + page.LETTER or " " not in line for line in lines)
-    assert not any(line[0] in page.BREAKERS for line in lines)
+    assert all(font(page.LETTER).getlength(line) <= 256 + page.LETTER or " " not in line for line in lines)
+    assert not any(line[0] in BREAKERS for line in lines)
 
 
 def test_letters_that_the_font_lacks_are_told(kept, capsys):

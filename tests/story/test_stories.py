@@ -4,9 +4,10 @@ import pytest
 from PIL import Image
 
 from course_lib.messages import LessonError, set_language
+from course_lib.model.truth import compose_true
 from course_lib.pictures import emoji, wording
 from course_lib.story.scenes import CAMP_STORY, SCENES, STORIES, make_story
-from course_lib.story.scores import consistency, score_story, true_picture
+from course_lib.story.scores import consistency, score_story
 
 ROWS = [("小猫", "蓝色", "一"), ("狗", "red", "二"), ("a rabbit", "green background", "三"), ("panda", "yellow", "四"),
         ("lion", "white", "五"), ("pig", "pink", "六"), ("frog", "grey", "七"), ("owl", "cyan", "八")]
@@ -60,7 +61,7 @@ def story():
 
 @pytest.fixture(scope="module")
 def true(pipe, story):
-    return [true_picture(pipe, scene, "lineart") for scene in story.scenes]
+    return [compose_true(pipe, scene.subject, "lineart", scene.ground) for scene in story.scenes]
 
 
 def test_true_pictures_score_best(pipe, story, true):
@@ -76,7 +77,8 @@ def test_each_score_falls_for_its_own_fault(pipe, story, true):
     turned = [*true[1:], true[0]]
     assert score_story(pipe, turned, story, "lineart").subject == 0
     assert score_story(pipe, turned, story, "lineart").consistency == pytest.approx(best.consistency, abs=1e-4)
-    mixed = [true_picture(pipe, scene, style) for scene, style in zip(story.scenes, ["lineart", "3d"] * 4)]
+    mixed = [compose_true(pipe, scene.subject, style, scene.ground)
+             for scene, style in zip(story.scenes, ["lineart", "3d"] * 4)]
     assert consistency(mixed) < best.consistency - 0.2
     same = score_story(pipe, [true[1]] * 8, story, "lineart")
     assert same.variety < 1e-5 and same.consistency > 0.9 and same.subject == 1 / 8

@@ -53,7 +53,7 @@ def kept(tmp_path):
     found = []
     for number, scene in enumerate(STORY.scenes, 1):
         file = tmp_path / f"{number}.png"
-        emoji.compose(emoji.Scene(scene.subject, "lineart", scene.ground, 54, 5, 5, False)).save(file)
+        emoji.compose(emoji.Scene(scene.subject, "lineart", scene.ground, 78, 9, 9, False)).save(file)
         found.append(Candidate(number, file, scene.word("lineart"), "", SamplerSettings(seed=number)))
     return found
 

@@ -105,7 +105,7 @@ def test_only_the_lora_changes_and_it_is_saved_with_what_made_it(pipe, style_set
 
 def test_the_saved_file_gives_what_the_trained_unet_gives(pipe, style_set, cache, tmp_path):
     run_all(pipe, style_set, cache, SMALL.but(steps_per_epoch=3, ema_decay=0.5), output_path=tmp_path)
-    look = place_batch(pipe, torch.randn(1, 4, 16, 16), torch.zeros(1, 4, 16, 16), torch.tensor([500]),
+    look = place_batch(pipe, torch.randn(1, 4, 12, 12), torch.zeros(1, 4, 12, 12), torch.tensor([500]),
                        [encode_text(pipe, "一只猫")])
     with torch.no_grad():
         trained = noise_loss(pipe.unet, look, pipe.scheduler.alphas_cumprod, SMALL)[0]
@@ -129,7 +129,7 @@ def test_it_learns(pipe, style_set, cache, tmp_path):
 def test_few_pads_stand_for_all_of_them(pipe):
     """The loss and its gradient are those of diffusers' 256 tokens."""
     texts = [encode_text(pipe, "一只猫，线稿"), encode_text(pipe, "")]
-    x0, noise = torch.randn(2, 4, 16, 16), torch.randn(2, 4, 16, 16)
+    x0, noise = torch.randn(2, 4, 12, 12), torch.randn(2, 4, 12, 12)
     short = place_batch(pipe, x0, noise, torch.tensor([100, 900]), texts)
     whole = Batch(short.x0, short.noise, short.levels, pad_texts(texts, LENGTH, torch.float32, x0.device), short.pixels)
     assert short.texts.states.shape[1] < 30
@@ -157,7 +157,7 @@ def test_noise_is_added_as_the_models_own_scheduler_adds_it(pipe):
             seen["noisy"] = noisy
             return (noise,)
 
-    x0, noise, levels = torch.randn(2, 4, 16, 16), torch.randn(2, 4, 16, 16), torch.tensor([0, 1099])
+    x0, noise, levels = torch.randn(2, 4, 12, 12), torch.randn(2, 4, 12, 12), torch.tensor([0, 1099])
     batch = place_batch(pipe, x0, noise, levels, [encode_text(pipe, "")] * 2)
     loss, _ = noise_loss(Oracle(), batch, pipe.scheduler.alphas_cumprod, SMALL)
     assert loss == 0
@@ -191,13 +191,13 @@ def test_each_setting_trains_and_its_file_loads(pipe, style_set, cache, tmp_path
         assert changed[1].loss != plain[1].loss
     remove_lora(pipe.unet)
     report = load_lora(pipe.unet, tmp_path / "lora.safetensors")
-    assert report.matched == (16 if "targets" in changes else 64)
+    assert report.matched == (14 if "targets" in changes else 56)
     assert report.dora == ("dora" in changes)
 
 
 def look_at(pipe, texts):
     """A batch of one and the same noisy latents, at three levels."""
-    noise = start_noise([1, 2, 3], (4, 16, 16))
+    noise = start_noise([1, 2, 3], (4, 12, 12))
     return place_batch(pipe, noise.flip(0), noise, torch.tensor([200, 500, 800]), texts)
 
 
@@ -517,10 +517,10 @@ def test_fit_prints_saves_and_returns_what_came_of_it(pipe, style_set, cache, tm
     printed = capsys.readouterr().out
     assert "第 6/6 步" in printed and "还需" in printed and "内存" in printed
     assert result.path.is_file() and result.stopped == "done" and result.step == 6
-    assert (result.rank, result.alpha, result.layers) == (4, 4.0, 64)
+    assert (result.rank, result.alpha, result.layers) == (4, 4.0, 56)
     assert result.parameters == sum(tensor.numel() for tensor in weights(tmp_path).values())
-    assert result.base_parameters == 6979716
-    assert "0.89%" in str(result) and "lora.safetensors" in str(result)
+    assert result.base_parameters == 7192580
+    assert "0.80%" in str(result) and "lora.safetensors" in str(result)
     bare = [record for record in result.records if not record.samples]
     assert result.figure.image.height > draw_training(bare).height
 
@@ -615,4 +615,4 @@ def test_counts_leave_other_loras_out(pipe, style_set, cache, tmp_path):
     records = run_all(pipe, style_set, cache, SMALL.but(steps_per_epoch=1, lora_rank=2))
     add_lora(pipe.unet, rank=4, alpha=4.0, name="other")
     found = describe_result(pipe, "lora", tuple(records), tmp_path, 1)
-    assert found.base_parameters == 6979716 and found.rank == 2 and found.layers == 64
+    assert found.base_parameters == 7192580 and found.rank == 2 and found.layers == 56

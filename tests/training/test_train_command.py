@@ -19,6 +19,7 @@ from course_lib.hub.repository import TINY
 from course_lib.lora.alphas import read_lora
 from course_lib.machine.configs import CONFIGS
 from course_lib.messages import LANGUAGES, LessonError
+from course_lib.pictures.emoji import PICTURE_SIZE
 from course_lib.training import command
 from course_lib.training.command import PARTS, WEIGHTS, add_flags, check_paths, gather_parts, read_config
 from course_lib.training.run import has_fp16
@@ -158,7 +159,7 @@ def test_lightnings_file_is_named_after_its_epoch(place):
                "--sample_prompt", "一只猫，红色背景")
     assert done.returncode == 0, done.stderr
     assert (place / "two/lightning_logs/version_0/checkpoints/epoch=1-step=4.ckpt").is_file()
-    assert Image.open(place / "two" / "samples" / "step000004_1.png").size == (64, 64)
+    assert Image.open(place / "two" / "samples" / "step000004_1.png").size == (PICTURE_SIZE, PICTURE_SIZE)
 
 
 def test_a_missing_config_is_kolors_own(tmp_path):

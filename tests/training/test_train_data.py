@@ -144,14 +144,14 @@ def test_transparent_and_turned_pictures(folder):
 
 
 def test_crops_cover_a_long_picture_and_a_square_has_one():
-    assert list_crops((64, 64), (64, 64), 4) == [(0, 0, 64, 64)]
-    assert list_crops((200, 100), (64, 64), 1) == [(50, 0, 150, 100)]
-    assert list_crops((200, 100), (64, 64), 3) == [(0, 0, 100, 100), (50, 0, 150, 100), (100, 0, 200, 100)]
+    assert list_crops((96, 96), (96, 96), 4) == [(0, 0, 96, 96)]
+    assert list_crops((200, 100), (96, 96), 1) == [(50, 0, 150, 100)]
+    assert list_crops((200, 100), (96, 96), 3) == [(0, 0, 100, 100), (50, 0, 150, 100), (100, 0, 200, 100)]
 
 
 def test_variants_hold_crops_and_mirrored_ones(pipe, folder):
     made = encode_set(pipe, folder, tiny_config(crop_variants=3, random_flip=True), cache=None, say=str)
-    assert [tuple(one.latents.shape) for one in made.examples] == [(6, 4, 16, 16)] * 2
+    assert [tuple(one.latents.shape) for one in made.examples] == [(6, 4, 12, 12)] * 2
     centred = encode_set(pipe, folder, tiny_config(center_crop=True, random_flip=False), cache=None, say=str)
     assert [len(one.latents) for one in centred.examples] == [1, 1]
 
@@ -174,12 +174,12 @@ def test_a_picture_is_trained_in_the_bucket_of_its_shape(pipe, tmp_path):
         Image.effect_noise((960, 640), 60).convert("RGB").save(folder / name)
     write_table(folder, [{"file_name": name, "text": "一只猫"} for name in names])
     made = encode_set(pipe, tmp_path, PLAIN.but(aspect_buckets=True), cache=None, say=str)
-    assert made.examples[0].latents.shape[2:] == (48 // 4, 80 // 4)
-    assert list(show_sizes(check(folder)).values) == ["80 x 48"]
+    assert made.examples[0].latents.shape[2:] == (64 // 8, 128 // 8)
+    assert list(show_sizes(check(folder)).values) == ["128 x 64"]
 
 
 def test_each_batch_has_one_shape_and_an_epoch_holds_every_example():
-    shapes = [(1, 4, 16, 16)] * 5 + [(1, 4, 12, 20)] * 3
+    shapes = [(1, 4, 12, 12)] * 5 + [(1, 4, 8, 16)] * 3
     examples = [Example(None, torch.zeros(shape)) for shape in shapes]
     order = Order(examples, batch_size=2, seed=1)
     epochs = [[order.batch(epoch * order.per_epoch + place) for place in range(order.per_epoch)] for epoch in (0, 1)]
@@ -261,7 +261,7 @@ def fill(unet):
 def test_prior_pictures_come_from_prompts_or_a_folder(pipe, style_set, folder, tmp_path):
     drawn = encode_set(pipe, style_set, PLAIN.but(prior_weight=1.0, prior_prompts=("一只猫",), prior_pictures=2),
                     cache=tmp_path, say=str)
-    assert [tuple(one.latents.shape) for one in drawn.prior] == [(1, 4, 16, 16)] * 2
+    assert [tuple(one.latents.shape) for one in drawn.prior] == [(1, 4, 12, 12)] * 2
     assert not torch.equal(drawn.prior[0].latents, drawn.prior[1].latents)
     fill(pipe.unet)
     try:

@@ -152,7 +152,7 @@ def test_the_difference_map_is_black_where_pictures_agree():
 @pytest.mark.parametrize("ground", ["white", "#111111"])
 def test_figures_can_be_read_on_light_and_dark(ground):
     """Letters are drawn on transparency: their colour is at least 3 : 1 against either ground."""
-    picture = Image.new("RGB", (64, 64), "red")
+    picture = Image.new("RGB", (96, 96), "red")
     drawn = figures.draw_grid([[picture]], ("cfg", [5.0]), ("seed", [0]))
     page = Image.new("RGB", drawn.size, ground)
     page.paste(drawn, (0, 0), drawn)

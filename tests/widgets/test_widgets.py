@@ -236,7 +236,7 @@ def test_every_field_has_its_name(pipe, language):
 
 
 def test_a_source_picture_is_started_from(pipe):
-    source = Image.new("RGB", (64, 64), "yellow")
+    source = Image.new("RGB", (96, 96), "yellow")
     explorer = explore(pipe, LADYBIRD, settings=SamplerSettings(steps=3, denoise=0.3), source=source)
     assert np.asarray(explorer.picture.image).mean(axis=(0, 1)) == pytest.approx([255, 255, 0], abs=60)
     assert "encode_picture(pipe, source)" in explorer.code.code

@@ -17,6 +17,7 @@ from course_lib.lora.verbs import add_lora, save_lora
 from course_lib.messages import LessonError
 from course_lib.model.loading import load
 from course_lib.model.text import encode_text
+from course_lib.pictures.emoji import PICTURE_SIZE
 from course_lib.sampling.step import Cancelled
 from course_lib.workflow.nodes import wires
 from course_lib.workflow.nodes.host import Host, here, surrounded
@@ -51,8 +52,8 @@ def make(name, **inputs):
 
 def nodes_draw(pipe, prompt=PROMPT, *, lora=None, negative="", latent=None, callback=None, **settings):
     """Draw latents by the nodes; return them and the notes."""
-    settings = {"width": 64, "height": 64, "seed": 3, "steps": 3, "cfg": 5.0, "scheduler": "EulerDiscreteScheduler",
-                **settings}
+    settings = {"width": PICTURE_SIZE, "height": PICTURE_SIZE, "seed": 3, "steps": 3, "cfg": 5.0,
+                "scheduler": "EulerDiscreteScheduler", **settings}
     with surrounded(Notes(pipe, lora and lora.parent, callback)) as host:
         model = make("DownloadAndLoadKolorsModel", model="Kwai-Kolors/Kolors", precision="fp16")
         if lora:
@@ -129,10 +130,10 @@ def test_a_latent_is_drawn_over_as_diffusers_image_to_image_does(pipe, name):
 def test_a_batch_begins_with_the_picture_alone(pipe, monkeypatch):
     alone, _ = nodes_draw(pipe)
     both, notes = nodes_draw(pipe, f"{PROMPT} | 一只熊猫")
-    assert both.shape == (2, 4, 16, 16) and torch.allclose(both[:1], alone, atol=1e-3)
+    assert both.shape == (2, 4, 12, 12) and torch.allclose(both[:1], alone, atol=1e-3)
     assert any("一只熊猫" in note for note in notes)
     steps = []
-    monkeypatch.setattr("course_lib.workflow.nodes.kolors_sampling.MOST_PLACES", 256)  # one picture at a time
+    monkeypatch.setattr("course_lib.workflow.nodes.kolors_sampling.MOST_PLACES", 144)  # one picture at a time
     parted, _ = nodes_draw(pipe, f"{PROMPT} | 一只熊猫", callback=lambda step: steps.append((step.index, step.steps)))
     assert torch.allclose(parted, both, atol=1e-3) and steps == [(index, 6) for index in range(6)]
 
@@ -178,8 +179,8 @@ def test_a_new_lora_file_of_the_same_name_is_a_change(pipe, lora):
         assert kind.IS_CHANGED(lora_path="none.ckpt", lora_alpha=2.0) == ""
 
 
-@pytest.mark.parametrize("asked, drawn", [((1024, 1024), (64, 64)), ((1280, 768), (80, 48)), ((64, 128), (64, 128)),
-                                          ((256, 256), (256, 256)), ((2048, 320), (128, 20))])
+@pytest.mark.parametrize("asked, drawn", [((1024, 1024), (96, 96)), ((1280, 768), (120, 72)), ((64, 128), (64, 128)),
+                                          ((384, 384), (384, 384)), ((2048, 384), (192, 32))])
 def test_sizes_of_kolors_shrink_for_the_tiny_model(pipe, asked, drawn):
     with surrounded(Notes(pipe)) as host:
         assert wires.fit_size(pipe, *asked) == drawn
@@ -197,7 +198,7 @@ def test_an_unknown_subject_is_drawn_and_told(pipe):
 
 
 def test_numbers_that_are_none_are_told(pipe):
-    samples = torch.zeros(1, 4, 16, 16)
+    samples = torch.zeros(1, 4, 12, 12)
     samples[0, 0, 0, 0] = math.nan
     with pytest.raises(LessonError):
         wires.CourseVae(pipe).decode(samples)
@@ -209,9 +210,9 @@ def test_the_vae_goes_there_and_back(pipe):
     drawn, _ = nodes_draw(pipe, steps=6)
     vae = wires.CourseVae(pipe)
     image = vae.decode(drawn)
-    assert image.shape == (1, 64, 64, 3) and image.min() >= 0 and image.max() <= 1
+    assert image.shape == (1, PICTURE_SIZE, PICTURE_SIZE, 3) and image.min() >= 0 and image.max() <= 1
     assert (vae.decode(vae.encode(image)) - image).abs().mean() < 0.05
-    assert vae.encode(torch.rand(2, 67, 71, 4)).shape == (2, 4, 16, 17)
+    assert vae.encode(torch.rand(2, 99, 107, 4)).shape == (2, 4, 12, 13)
 
 
 def test_quantised_text_encoders_need_a_gpu_and_say_so(pipe):
@@ -265,6 +266,6 @@ def test_draw_latents_takes_steps_of_its_own_scheduler(pipe):
     """The pipeline's own scheduler is not touched, so a run changes nothing for the next."""
     config = dict(pipe.scheduler.config)
     text = encode_text(pipe, PROMPT)
-    draw_latents(pipe, [text], text, Asked(64, 64, 0, 2, 1.0, "UniPCMultistepScheduler"))
+    draw_latents(pipe, [text], text, Asked(PICTURE_SIZE, PICTURE_SIZE, 0, 2, 1.0, "UniPCMultistepScheduler"))
     assert dict(pipe.scheduler.config) == config and type(pipe.scheduler).__name__ == "EulerDiscreteScheduler"
     assert np.isfinite(float(pipe.scheduler.sigmas[0]))

@@ -162,9 +162,9 @@ def test_every_way_in_gives_the_same(tmp_path):
 
 def test_the_picture_that_the_course_saves(tmp_path):
     settings = SamplerSettings(seed=3, steps=4)
-    chunks = write_chunks(settings, "一只瓢虫", "", 64, 64)
-    path = Picture(Image.new("RGB", (64, 64)), "", chunks=chunks).save(tmp_path / "p.png")
-    assert strip(read(path).to_api()) == strip(build_graph(settings, "一只瓢虫", "", 64, 64))
+    chunks = write_chunks(settings, "一只瓢虫", "", 96, 96)
+    path = Picture(Image.new("RGB", (96, 96)), "", chunks=chunks).save(tmp_path / "p.png")
+    assert strip(read(path).to_api()) == strip(build_graph(settings, "一只瓢虫", "", 96, 96))
 
 
 def test_links_as_objects_and_values_as_a_dict():

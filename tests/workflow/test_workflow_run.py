@@ -15,6 +15,7 @@ from course_lib.lora.verbs import add_lora, load_lora, save_lora
 from course_lib.messages import LANGUAGES, LessonError, set_language
 from course_lib.model.loading import load
 from course_lib.model.text import encode_text
+from course_lib.pictures.emoji import PICTURE_SIZE
 from course_lib.sampling.drawing import generate, sample
 from course_lib.sampling.metadata import build_graph
 from course_lib.sampling.settings import SamplerSettings
@@ -32,6 +33,8 @@ WORKFLOWS = sorted((COURSE / "data" / "workflows").glob("*.json"))
 RECORDED = json.loads((COURSE / "tests" / "data" / "comfyui_validation.json").read_text(encoding="utf-8"))
 PROMPT = "一只瓢虫，蓝色背景"
 QUICK = SamplerSettings(seed=5, steps=2)
+SQUARE = (PICTURE_SIZE, PICTURE_SIZE)
+PLACES = PICTURE_SIZE // 8  # of a latent's side
 
 spec = importlib.util.spec_from_file_location("bad_workflows", COURSE / "tests" / "by_hand" / "bad_workflows.py")
 bad_workflows = importlib.util.module_from_spec(spec)
@@ -39,7 +42,7 @@ spec.loader.exec_module(bad_workflows)
 GOOD, change, digest = bad_workflows.GOOD, bad_workflows.change, bad_workflows.digest
 
 
-def graph(settings=QUICK, prompt=PROMPT, width=64, height=64):
+def graph(settings=QUICK, prompt=PROMPT, width=PICTURE_SIZE, height=PICTURE_SIZE):
     """Return ComfyUI's text-to-image workflow, which shows its picture."""
     found = build_graph(settings, prompt, "", width, height)
     return {**found, "9": {"class_type": "PreviewImage", "inputs": {"images": ["8", 0]}}}
@@ -85,12 +88,12 @@ def lora(tmp_path):
 
 
 @pytest.mark.parametrize("settings, size", [
-    (SamplerSettings(seed=5, steps=3), 64), (SamplerSettings(seed=2**64 - 1, steps=3, cfg=1.0), 32),
-    (SamplerSettings(steps=3, sampler_name="euler_ancestral", scheduler="karras", denoise=0.9), 64),
-    (SamplerSettings(steps=3, sampler_name="uni_pc", scheduler="simple"), 64),
+    (SamplerSettings(seed=5, steps=3), PICTURE_SIZE), (SamplerSettings(seed=2**64 - 1, steps=3, cfg=1.0), 32),
+    (SamplerSettings(steps=3, sampler_name="euler_ancestral", scheduler="karras", denoise=0.9), PICTURE_SIZE),
+    (SamplerSettings(steps=3, sampler_name="uni_pc", scheduler="simple"), PICTURE_SIZE),
 ])
 def test_a_ksampler_draws_the_very_picture_of_generate(pipe, settings, size):
-    latent = torch.zeros(1, 4, size // 4, size // 4)
+    latent = torch.zeros(1, 4, size // 8, size // 8)
     wanted = generate(pipe, PROMPT, settings, latent=latent).image
     assert (pixels(run(graph(settings, width=size, height=size), models=pipe).pictures[0]) == pixels(wanted)).all()
 
@@ -103,9 +106,9 @@ def test_each_workflow_that_comes_with_the_course_runs(pipe, tmp_path, path, lor
             if name in node.widgets:
                 node.widgets[name] = value
         if node.type == "LoadImage":
-            Image.new("RGB", (64, 64), "red").save(tmp_path / node.widgets["image"])
+            Image.new("RGB", SQUARE, "red").save(tmp_path / node.widgets["image"])
     results = run(workflow, models=pipe, output=tmp_path, input=tmp_path)
-    assert results.pictures and all(picture.size == (64, 64) for picture in results.pictures)
+    assert results.pictures and all(picture.size == SQUARE for picture in results.pictures)
 
 
 def test_a_path_a_dict_and_a_png_are_the_same_workflow(pipe, tmp_path):
@@ -153,10 +156,10 @@ def test_a_changed_picture_and_a_changed_lora_run_again(pipe, tmp_path, lora):
         return run(nodes, models=pipe, cache=cache, input=tmp_path)
 
     cache = Cache()
-    Image.new("RGB", (64, 64), "red").save(tmp_path / "start.png")
+    Image.new("RGB", SQUARE, "red").save(tmp_path / "start.png")
     red = from_picture()
     assert ran(from_picture()) == []
-    Image.new("RGB", (64, 64), "blue").save(tmp_path / "start.png")
+    Image.new("RGB", SQUARE, "blue").save(tmp_path / "start.png")
     (tmp_path / "start.png").touch()
     blue = from_picture()
     assert "20" in ran(blue) and np.abs(pixels(red.pictures[0]) - pixels(blue.pictures[0])).max() > 20
@@ -194,9 +197,9 @@ def test_a_batch_has_comfyuis_noise(pipe):
     both = run(nodes, models=pipe)
     alone = run(graph(), models=pipe).pictures[0]
     assert np.abs(pixels(both.pictures[0]) - pixels(alone)).max() <= 1  # one CPU or another rounds a batch differently
-    noise = torch.randn(2, 4, 16, 16, generator=torch.Generator().manual_seed(QUICK.seed))[1:]
-    second = sample(pipe, [encode_text(pipe, PROMPT), encode_text(pipe, "")], [QUICK], torch.zeros(1, 4, 16, 16),
-                    noise=noise)
+    noise = torch.randn(2, 4, PLACES, PLACES, generator=torch.Generator().manual_seed(QUICK.seed))[1:]
+    second = sample(pipe, [encode_text(pipe, PROMPT), encode_text(pipe, "")], [QUICK],
+                    torch.zeros(1, 4, PLACES, PLACES), noise=noise)
     found = both["3"].outputs["LATENT"]["samples"][1:] * pipe.vae.config.scaling_factor
     assert torch.allclose(found, second, atol=1e-4)
 
@@ -308,7 +311,7 @@ def test_a_picture_of_nan_is_told(pipe, tmp_path):
 def test_load_image_stays_in_its_folder(pipe, tmp_path, name):
     inside = tmp_path / "input"
     inside.mkdir()
-    Image.new("RGB", (64, 64)).save(tmp_path / "secret.png")
+    Image.new("RGB", SQUARE).save(tmp_path / "secret.png")
     (inside / "link.png").symlink_to(tmp_path / "secret.png")
     (inside / "folder").symlink_to(tmp_path)
     for wanted in (name, str(tmp_path / "secret.png")):
@@ -376,7 +379,7 @@ def test_the_callback_is_told_of_nodes_and_steps(pipe):
     assert {one.node for one in told if not one.steps} == set(graph())
     steps = [one for one in told if one.steps]
     assert [(one.node, one.step, one.steps) for one in steps] == [("3", 1, 2), ("3", 2, 2)]
-    assert steps[-1].preview().size == (64, 64) and told[0].preview() is None
+    assert steps[-1].preview().size == SQUARE and told[0].preview() is None
 
 
 def test_the_callback_stops_the_run_and_what_was_done_is_kept(pipe):
@@ -395,11 +398,12 @@ def test_the_callback_stops_the_run_and_what_was_done_is_kept(pipe):
 def test_a_result_tells_what_went_in_and_came_out(pipe):
     results = run(graph(), models=pipe)
     latent = results[3].outputs["LATENT"]["samples"]
-    assert isinstance(results, Results) and latent.shape == (1, 4, 16, 16)
+    assert isinstance(results, Results) and latent.shape == (1, 4, PLACES, PLACES)
     said = results["3"].describe()
-    assert "steps: 2" in said and "1 × 4 × 16 × 16" in said and "float32" in said
+    assert "steps: 2" in said and f"1 × 4 × {PLACES} × {PLACES}" in said and "float32" in said
     assert f"{latent.max():.2g}" in said
-    assert results["3"].previews()[0][1].size == (4 * 16 + 3 * 4, 16) and results["8"].previews()[0][1].size == (64, 64)
+    assert results["3"].previews()[0][1].size == (4 * PLACES + 3 * 4, PLACES)
+    assert results["8"].previews()[0][1].size == SQUARE
     assert "positive: ← #6 CONDITIONING" in said
     assert describe_value(results["4"].outputs["MODEL"])[0].startswith("UNet2DConditionModel")
     assert results["6"].inputs["text"] == PROMPT

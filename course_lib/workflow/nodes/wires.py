@@ -132,7 +132,7 @@ def fit_size(pipe: KolorsPipeline, width: int, height: int) -> tuple[int, int]:
         asked, factor = (width, height), pipe.vae_scale_factor
         width, height = (max(factor, side * own // FULL_SIZE // factor * factor) for side in asked)
         here().note(text("node_size_shrunk", asked=f"{asked[0]} × {asked[1]}", drawn=f"{width} × {height}",
-                         times=FULL_SIZE // own))
+                         full=FULL_SIZE, own=own))
     check_size(pipe, width, height)
     return width, height
 
@@ -140,7 +140,7 @@ def fit_size(pipe: KolorsPipeline, width: int, height: int) -> tuple[int, int]:
 def fit_empty(pipe: KolorsPipeline, samples: Tensor) -> Tensor:
     """Return a latent to start from in the model's own shape; an empty one, all zeros, gets the places of its pixels.
 
-    ComfyUI makes empty latents of 1/8 of the pixels whatever the model, and Tiny Kolors' VAE has 1/4.
+    ComfyUI makes empty latents of 1/8 of the pixels whatever the model; one of Kolors' size shrinks for a smaller model.
     """
     if samples.count_nonzero():
         check_latents(pipe, samples)
