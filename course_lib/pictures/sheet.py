@@ -32,7 +32,7 @@ def show_sheet(pictures: Sequence[Picture], columns: int = 5) -> Picture:
     room = (WIDTH + GAP) // columns - GAP
     tiles = [scale(picture.image, min(room, SHOWN_SIZE) / widest) for picture in pictures]
     width, height = (max(tile.size[side] for tile in tiles) for side in (0, 1))
-    labels = [wrap(label, width, LETTER, LINES) for label in list_labels(pictures)]
+    labels = [wrap(label, width - GAP, LETTER, LINES) for label in list_labels(pictures)]
     under = LINE * max(len(lines) if any(lines) else 0 for lines in labels)
     step = height + under + GAP
     sheet = Image.new("RGB", (columns * (width + GAP) - GAP, -(-len(tiles) // columns) * step - GAP), "white")
@@ -53,10 +53,10 @@ def scale(image: Image.Image, times: float) -> Image.Image:
 
 
 def list_labels(pictures: Sequence[Picture]) -> list[str]:
-    """Say of each picture what is its own: the prompt and the settings in which they differ, else its caption."""
+    """Say of each picture what is its own: the settings and the prompt in which they differ, else its caption."""
     if any(picture.settings is None for picture in pictures):
         return [picture.caption for picture in pictures]
-    rows = [{"prompt": picture.prompt, **vars(picture.settings)} for picture in pictures]
+    rows = [{**vars(picture.settings), "prompt": picture.prompt} for picture in pictures]
     differing = [name for name in rows[0] if any(row[name] != rows[0][name] for row in rows)]
     return ["  ".join(str(row[name]) if name == "prompt" else f"{name} {row[name]}" for name in differing)
             for row in rows]

@@ -42,7 +42,7 @@ def test_labels_stand_under_their_pictures():
 
 def test_the_label_is_what_differs():
     assert list_labels([drawn(cfg=1.0), drawn(cfg=5.0)]) == ["cfg 1.0", "cfg 5.0"]
-    assert list_labels([drawn("一只猫", seed=1), drawn("a dog", seed=2)]) == ["一只猫  seed 1", "a dog  seed 2"]
+    assert list_labels([drawn("一只猫", seed=1), drawn("a dog", seed=2)]) == ["seed 1  一只猫", "seed 2  a dog"]
     assert list_labels([drawn(), drawn()]) == ["", ""]
     assert list_labels([drawn(), plain(96, "true")]) == ["c", "true"]
 

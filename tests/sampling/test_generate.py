@@ -352,7 +352,8 @@ def test_wrong_latents_are_answered(pipe, latent, named, language):
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("size", [(96, 100), (95, 96), (0, 96), (24, 96), (96, 392), (96.0, 96), ("96", 96), (True, 96)])
+@pytest.mark.parametrize("size", [
+    (96, 100), (95, 96), (0, 96), (24, 96), (96, 392), (96.0, 96), ("96", 96), (True, 96)])
 def test_wrong_sizes_are_answered(pipe, size, language):
     set_language(language)
     with pytest.raises(LessonError, match=str(size[1])):

@@ -140,7 +140,7 @@ def fit_size(pipe: KolorsPipeline, width: int, height: int) -> tuple[int, int]:
 def fit_empty(pipe: KolorsPipeline, samples: Tensor) -> Tensor:
     """Return a latent to start from in the model's own shape; an empty one, all zeros, gets the places of its pixels.
 
-    ComfyUI makes empty latents of 1/8 of the pixels whatever the model; one of Kolors' size shrinks for a smaller model.
+    ComfyUI makes empty latents of 1/8 of the pixels whatever the model; one of Kolors' size shrinks for a smaller one.
     """
     if samples.count_nonzero():
         check_latents(pipe, samples)
