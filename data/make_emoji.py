@@ -21,7 +21,7 @@ import resvg_py
 from PIL import Image
 
 HERE = Path(__file__).parent
-SIZE = 128  # px; a composed picture is 64 px, so every subject is drawn at twice what the model needs
+SIZE = 128  # px; a composed picture is 96 px: every subject is drawn larger than it is needed
 
 # style in this course -> (npm package, its version)
 SETS = {

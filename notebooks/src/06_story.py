@@ -66,13 +66,13 @@ for number, (scene, prompt) in enumerate(zip(story.scenes, story.words(style)), 
 # Lesson 5 is about preparing a data set. Here we take the course's own line drawings: the 16 subjects of the two ready stories, two pictures of each, with a caption.
 # %%
 from course_lib.dataset import write_style_set
-from course_lib.pictures import Picture, find_nearest, name_of, plot, read_prompt, show_sheet
+from course_lib.pictures import Picture, find_nearest, plot, read_prompt, show_sheet, subjects
 from course_lib.training import ATTENTION, fit, read_log, read_rows, tiny_config
 
 things = sorted({scene.subject for each in STORIES.values() for scene in each.scenes})
 data = write_style_set(WORK / "data", style=style, subjects=things, per_subject=2, validation=0, seed=5)
 rows = read_rows(data / "train")
-show_sheet([Picture(row.picture, name_of(read_prompt(row.caption).subject)) for row in rows], columns=8)
+show_sheet([Picture(row.picture, "{zh[0]} {en[0]}".format_map(subjects()[read_prompt(row.caption).subject])) for row in rows], columns=8)
 # %% [markdown] lang="zh"
 # ## 3. 两组设置，比一比
 #

@@ -4,7 +4,7 @@ import copy
 
 GOOD = {
     "4": {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "kolors.safetensors"}},
-    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}},
+    "5": {"class_type": "EmptyLatentImage", "inputs": {"width": 96, "height": 96, "batch_size": 1}},
     "6": {"class_type": "CLIPTextEncode", "inputs": {"text": "一只瓢虫", "clip": ["4", 1]}},
     "7": {"class_type": "CLIPTextEncode", "inputs": {"text": "", "clip": ["4", 1]}},
     "3": {"class_type": "KSampler", "inputs": {

@@ -83,7 +83,7 @@ def camp(prompt=PROMPT, lora=None, alpha=2.0, seed=0, steps=8, size=1024, schedu
 
 def ksampler(lora=None, image=None, batch=1, **settings):
     """Return ComfyUI's own text-to-image workflow with the course's checkpoint."""
-    graph = build_graph(SamplerSettings(**{"seed": 7, "steps": 6, **settings}), PROMPT, "", 64, 64)
+    graph = build_graph(SamplerSettings(**{"seed": 7, "steps": 6, **settings}), PROMPT, "", 96, 96)
     graph["5"]["inputs"]["batch_size"] = batch
     if lora:
         graph["10"] = {"class_type": "LoraLoader", "inputs": {"model": ["4", 0], "clip": ["4", 1], "lora_name": lora,

@@ -46,15 +46,15 @@ def save(images):
 
 RUNS = {"plain": graph(), "cached": graph(), "failing": graph(what="fail"), "nan": graph(what="nan"),
         "interrupted": graph(steps=10, wait=0.3, seed=8)}
-SCALE = {"class_type": "ImageScale", "inputs": {"image": ["1", 0], "upscale_method": "bilinear", "width": 64,
-                                                "height": 64, "crop": "disabled"}}
+SCALE = {"class_type": "ImageScale", "inputs": {"image": ["1", 0], "upscale_method": "bilinear", "width": 96,
+                                                "height": 96, "crop": "disabled"}}
 REFUSED = {
     "unknown_class": wrong(node1={"class_type": "NobodysNode", "inputs": {}}),
     "no_class": wrong(node1={"inputs": {}}),
     "not_in_list": graph(what="x"), "missing": graph(seed=None), "no_number": graph(steps="abc"),
     "too_big": graph(steps=1000), "too_small": graph(steps=0),
     "wrong_link": wrong(node2=save(["3", 0]), node3={
-        "class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}),
+        "class_type": "EmptyLatentImage", "inputs": {"width": 96, "height": 96, "batch_size": 1}}),
     "link_to_nothing": wrong(node2=save(["9", 0])), "half_a_link": wrong(node2=save(["1"])),
     "cycle_of_one": graph(image=["1", 0]),
     "cycle_of_two": {**graph(image=["3", 0]), "3": SCALE},

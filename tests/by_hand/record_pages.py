@@ -83,7 +83,7 @@ def make_page(nodes, *ends, **more):
 def make_base(model=(4, 0), clip=(4, 1), vae=(4, 2), sampler=None, lora_mode=None, text_widgets=()):
     """Return the nodes and links of a text-to-image workflow whose model, clip and vae come from where it is told."""
     nodes = [make_node(4, "CheckpointLoaderSimple", ["kolors.safetensors"]),
-             make_node(5, "EmptyLatentImage", [64, 64, 1]),
+             make_node(5, "EmptyLatentImage", [96, 96, 1]),
              make_node(6, "CLIPTextEncode", ["a ladybird"], widgets=text_widgets), make_node(7, "CLIPTextEncode", [""]),
              make_node(3, "KSampler", KSAMPLER if sampler is None else sampler), make_node(8, "VAEDecode"),
              make_node(9, "SaveImage", ["kolors"])]
