@@ -42,6 +42,11 @@ def set_language(name):
     _chosen = name
 
 
+def say(zh, en):
+    """Return one of two wordings of the same, the one in the learner's language: for prompts and labels in lessons."""
+    return zh if language() == "zh" else en
+
+
 # What a name or a word from a file could do to a terminal: move its cursor, colour or hide what stands there.
 CONTROLS = re.compile("[\\x00-\\x08\\x0b-\\x1f\\x7f-\\x9f\\u202a-\\u202e\\u2066-\\u2069\\ud800-\\udfff]")
 

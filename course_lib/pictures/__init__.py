@@ -6,7 +6,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(__name__, submod_attrs={
     "classifier": ["diversity", "judge", "score"],
     "emoji": ["GROUNDS", "STYLES", "kept_pairs", "subjects"],
     "figures": ["plot"],
-    "measures": ["clipped", "distance", "saturation", "two_tone"],
+    "measures": ["clipped", "distance", "interval", "saturation", "two_tone"],
     "nearness": ["find_nearest"],
     "opening": ["open_picture"],
     "picture": ["Picture"],

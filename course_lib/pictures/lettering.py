@@ -26,7 +26,9 @@ def find_lacking(words: str) -> list[str]:
 def wrap(words: str, width: int, size: int, most: int) -> list[str]:
     """Break a text of `size` px into at most `most` lines of `width` px: at spaces, or between two Chinese letters."""
     lines = [""]
-    for part in split_words(words):
+    parts = [piece for part in split_words(words)
+             for piece in ([part] if font(size).getlength(part.rstrip()) <= width else part)]  # a long word: by letters
+    for part in parts:
         if font(size).getlength(lines[-1] + part.rstrip()) > width and lines[-1] and part not in BREAKERS:
             lines.append("")
         lines[-1] += part if lines[-1] else part.lstrip()

@@ -1,5 +1,7 @@
 """Numbers for what a person sees in a picture, so that a lesson can draw a curve of it: `judge` says what it shows."""
 
+import math
+
 import numpy as np
 from PIL import Image
 
@@ -36,6 +38,14 @@ def two_tone(picture: Image.Image, limit: float = 0.19) -> float:
     way = np.median(values[~inside], axis=0) - INK
     along = ((values - INK) @ way / max(way @ way, 1e-9)).clip(0, 1)  # the nearest point of the line from ink to ground
     return float((np.abs(INK + along[..., None] * way - values).max(axis=2) < limit).mean())
+
+
+def interval(hits: int, count: int) -> tuple[float, float]:
+    """Return the 95 % interval of a share of which `hits` of `count` were seen (Wilson 1927), 0 to 1."""
+    share, squared = hits / count, 1.96**2
+    middle = share + squared / (2 * count)
+    half = 1.96 * math.sqrt(share * (1 - share) / count + squared / (4 * count**2))
+    return (middle - half) / (1 + squared / count), (middle + half) / (1 + squared / count)
 
 
 def _values(picture: Image.Image) -> np.ndarray:

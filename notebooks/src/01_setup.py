@@ -113,7 +113,8 @@ print(f"subject {result.subject:.0%}, ground {result.ground:.0%}")
 # of what it was to show: in every place and size, and what is left between it and the nearest is measured. `measure_truth` makes one number of it: 0 is the best that the VAE can turn back into pixels, 1
 # is as far off as an empty ground.
 # %%
-print(f"distance {measure_truth(pipe, [picture.image for picture in sheet], prompts * 2).value:.2f}")
+known = measure_truth(pipe, [picture.image for picture in sheet], prompts * 2).value
+print(f"distance {known:.2f}")
 # %% [markdown] lang="zh"
 # 它是不是只会背图？训练时有 24 组「东西加画风」一次也没给它看过（东西见过别的画风，画风见过别的东西）。让它画其中八组：
 # %% [markdown] lang="en"
@@ -122,12 +123,15 @@ print(f"distance {measure_truth(pipe, [picture.image for picture in sheet], prom
 unseen = [f"一{subjects()[subject]['measure']}{subjects()[subject]['zh'][0]}，{STYLES[style][0][0]}，白色背景"
           for subject, style in sorted(kept_pairs())[::3]]
 combined = [draw(pipe, prompt, seed=1) for prompt in unseen]
-print(f"distance {measure_truth(pipe, [picture.image for picture in combined], unseen).value:.2f}")
+new = measure_truth(pipe, [picture.image for picture in combined], unseen).value
+assert known < new < 1
+print(f"distance {new:.2f}, of what it has seen {known:.2f}")
 show_sheet(combined, columns=4)
 # %% [markdown] lang="zh"
-# 每一组它都是把学过的两样东西拼到一起：一个文生图模型不只是记住，它会**组合**。
+# 比画见过的要差，但离空背景（1）还远：东西和画风它各学各的，能拼到一起，只是还拼得不好。把学过的东西**组合**起来，是文生图模型和图库的区别；完整的 Kolors 见过的图多得多，组合得也好得多。
 # %% [markdown] lang="en"
-# Each is put together from two things it learnt apart: a text-to-image model does not only remember, it **combines**.
+# Worse than what it has seen, yet far from an empty ground (1): it learnt subjects and styles apart and can put them together, if not well. To **combine** what was learnt is what sets a text-to-image model apart from an album of
+# pictures; the full Kolors has seen far more, and combines far better.
 # %% [markdown] lang="zh"
 # ## 4. 同一张图，不用课程的代码
 #

@@ -272,7 +272,7 @@ from course_lib.training import ATTENTION, TrainConfig, train
 pipe = load("tiny")
 everywhere = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
 config = TrainConfig(
-    lora_alpha=16.0, targets=everywhere, batch_size=8, steps_per_epoch=70, learning_rate=5e-3, min_snr_gamma=5.0, caption_dropout=0.1)
+    lora_alpha=16.0, targets=everywhere, batch_size=8, steps_per_epoch=100, learning_rate=5e-3, min_snr_gamma=5.0, caption_dropout=0.1)
 
 
 def take_exam(name, subjects=EXAM):

@@ -85,7 +85,7 @@ show_sheet([Picture(row.picture, "{zh[0]} {en[0]}".format_map(subjects()[read_pr
 # A training that was cut is no loss: `resume` goes on from its checkpoint, and one that is finished takes no further step.
 # %% tags=["nbval-ignore-output"]
 WIDE = (*ATTENTION, "proj_in", "proj_out", "ff.net.0.proj", "ff.net.2", "conv1", "conv2")
-recipe = tiny_config(lora_rank=16, lora_alpha=16.0, batch_size=8, steps_per_epoch=60, min_snr_gamma=5.0, random_flip=False,
+recipe = tiny_config(lora_rank=16, lora_alpha=16.0, batch_size=8, steps_per_epoch=100, min_snr_gamma=5.0, random_flip=False,
                      trigger_word=trigger, caption_dropout=0.0)
 SETTINGS = {"careful": recipe.but(learning_rate=5e-4), "bold": recipe.but(learning_rate=4e-3, targets=WIDE)}
 
@@ -125,15 +125,15 @@ best = max(SETTINGS, key=lambda name: scores[name].style + scores[name].subject 
 assert scores["bold"].style >= scores["careful"].style + 0.25, "the higher rate learns the style sooner"
 print("best:", best)
 # %% [markdown] lang="zh"
-# 好的那个接着练到 140 步。先把它的文件夹抄一份：练了 60 步的那个留着，比过的图和分数才对得上。
+# 好的那个接着练到 300 步。先把它的文件夹抄一份：练了 100 步的那个留着，比过的图和分数才对得上。
 # %% [markdown] lang="en"
-# Let the better one go on to 140 steps, in a copy of its folder: the one of 60 steps stays as it was compared, with its pictures.
+# Let the better one go on to 300 steps, in a copy of its folder: the one of 100 steps stays as it was compared, with its pictures.
 # %% tags=["nbval-ignore-output"]
 final = WORK / "final"
 if not final.is_dir():
     shutil.copytree(WORK / best, WORK / "part", ignore=shutil.ignore_patterns("lora.safetensors", "candidates"), dirs_exist_ok=True)
     (WORK / "part").rename(final)  # whole, or not there at all
-print(fit(pipe, data, SETTINGS[best].but(steps_per_epoch=140), output_path=final, resume=True))
+print(fit(pipe, data, SETTINGS[best].but(steps_per_epoch=300), output_path=final, resume=True))
 # %% [markdown] lang="zh"
 # ## 4. 每个场景多画几张
 #
@@ -147,13 +147,13 @@ candidates = draw_candidates(pipe, story, style, final, seeds=range(4))
 by_seed = [each for seed in range(4) for each in candidates if each.settings.seed == seed]
 show_sheet([each.picture for each in by_seed[:16]], columns=8)
 # %% [markdown] lang="zh"
-# 多练和多挑各值多少？三行都是同一个故事：练 60 步、种子 0；练 140 步、种子 0；练 140 步、每个场景由 `suggest` 按得分从四张里挑。
+# 多练和多挑各值多少？三行都是同一个故事：练 100 步、种子 0；练 300 步、种子 0；练 140 步、每个场景由 `suggest` 按得分从四张里挑。
 # %% [markdown] lang="en"
-# What does more training gain, and what choosing? Three rows of the same story: 60 steps, seed 0; 140 steps, seed 0; 140 steps, and for each scene the one of four that `suggest` takes by the scores.
+# What does more training gain, and what choosing? Three rows of the same story: 100 steps, seed 0; 300 steps, seed 0; 140 steps, and for each scene the one of four that `suggest` takes by the scores.
 # %% tags=["nbval-ignore-output"]
 suggested = suggest(candidates, story, style)
 longer, picked = (score_story(pipe, [each.image for each in row], story, style) for row in (by_seed[:8], suggested))
-for steps, row in (("60", scores[best]), ("140", longer), ("140, best of four", picked)):
+for steps, row in (("100", scores[best]), ("300", longer), ("300, best of four", picked)):
     print(f"{steps:18} style {row.style:.2f}   subject {row.subject:.2f}   consistency {row.consistency:.2f}   distance {row.distance:.2f}")
 assert longer.consistency > scores[best].consistency + 0.1 and picked.style >= 0.85
 # %% [markdown] lang="zh"

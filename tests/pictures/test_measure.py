@@ -25,6 +25,12 @@ def test_clipped_counts_both_ends_of_the_scale():
     assert measures.clipped(Image.fromarray(pixels)) == pytest.approx(2 / 12)
 
 
+@pytest.mark.parametrize("hits, count, low, high", [(0, 10, 0, 0.2775), (10, 10, 0.7225, 1), (8, 10, 0.4902, 0.9433),
+                                                    (50, 100, 0.4038, 0.5962)])  # Newcombe 1998, method 3
+def test_an_interval_is_wilsons(hits, count, low, high):
+    assert measures.interval(hits, count) == pytest.approx((low, high), abs=1e-4)
+
+
 def test_two_tone_is_one_for_line_art_alone():
     scenes = {style: [emoji.Scene(name, style, ground, 56, 4, 4, False)
                       for name, ground in (("red-apple", "yellow"), ("frog", "white"), ("bus", "blue"))]
