@@ -150,6 +150,7 @@ def read_examples(folder: Path) -> tuple[torch.Tensor, torch.Tensor, torch.Tenso
     labels[0, saved["distances"] > FAR] = len(emoji.subjects())
     labels[:2, (saved["distances"] > NEAR) & (saved["distances"] <= FAR)] = -1
     labels[1, saved["distances"] > FAR] = -1  # a blot has no style
+    labels[:2, saved["distances"].isnan()] = -1
     return saved["pictures"], labels, saved["distances"]
 
 
