@@ -360,7 +360,7 @@ print(find_mount(cache_folder(find_repo("kolors"))) == find_mount(Path.cwd()))
 # %% [markdown] lang="zh"
 # ## 练习
 #
-# 每道题改一行，运行，格子会告诉你对不对。答案折叠在每道题后面，点一下三个点就能看到。
+# 每道题改一行，运行，单元格会告诉你对不对。答案折叠在每道题后面，点一下三个点就能看到。
 #
 # **练习 1**　画一只黄色背景上的熊猫。
 # %% [markdown] lang="en"
@@ -369,16 +369,17 @@ print(find_mount(cache_folder(find_repo("kolors"))) == find_mount(Path.cwd()))
 # Change one line, run it, and the cell tells you whether it is right. Each answer is folded after its exercise: click
 # the three dots.
 #
-# **Exercise 1**　Draw a panda on a yellow ground.
+# **Exercise 1**　Draw a panda on a yellow background.
 # %%
 from course_lib import exercises
+from course_lib.messages import say
 
-my_picture = draw(pipe, "一只瓢虫，黄色背景")
+my_picture = draw(pipe, say("一只瓢虫，黄色背景", "a ladybird, yellow background"))
 exercises.check_shows(my_picture, "panda", "yellow")
 my_picture
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-solution = draw(pipe, "一只熊猫，黄色背景")
+solution = draw(pipe, say("一只熊猫，黄色背景", "a panda, yellow background"))
 exercises.check_shows(solution, "panda", "yellow")
 solution
 # %% [markdown] lang="zh"
@@ -386,11 +387,11 @@ solution
 # %% [markdown] lang="en"
 # **Exercise 2**　Draw another ladybird on blue that looks different: change `seed` alone.
 # %%
-my_second = draw(pipe, "一只瓢虫，蓝色背景", seed=1)
+my_second = draw(pipe, say("一只瓢虫，蓝色背景", "a ladybird, blue background"), seed=1)
 my_answer = exercises.check_same_thing(ladybird, my_second)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-solution = draw(pipe, "一只瓢虫，蓝色背景", seed=3)
+solution = draw(pipe, say("一只瓢虫，蓝色背景", "a ladybird, blue background"), seed=3)
 my_answer = exercises.check_same_thing(ladybird, solution)
 # %% [markdown] lang="zh"
 # **练习 3**　哪个部分的参数最多？`unet`、`vae` 还是 `text_encoder`？
@@ -403,22 +404,31 @@ my_answer = exercises.check_largest(pipe, my_part)
 # 答案 / answer
 my_answer = exercises.check_largest(pipe, "unet")
 # %% [markdown] lang="zh"
-# **练习 4**　一张图的像素有多少个数，它的潜变量的多少倍？（看第 6 节）
+# **练习 4**　一张图的像素里，数的个数是它的潜变量的多少倍？（看第 6 节）
 # %% [markdown] lang="en"
 # **Exercise 4**　How many times as many numbers are there in a picture's pixels as in its latent? (See section 6.)
 # %%
 my_ratio = 8
-my_answer = exercises.check_number(my_ratio, pixels_count / latent_count)
+my_answer = exercises.check_ratio(pipe, my_ratio)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_number(96 * 96 * 3 / (12 * 12 * 4), pixels_count / latent_count)
+my_answer = exercises.check_ratio(pipe, 96 * 96 * 3 / (12 * 12 * 4))
 # %% [markdown] lang="zh"
-# **练习 5**　改一句提示词，让它的方向和「一只瓢虫，蓝色背景」至少有 0.9 那么像，但一个汉字也不用。
+# **练习 5**　换一种说法，意思和 `target` 一样，但一个汉字也不用。两句话向量的余弦相似度要不低于 0.9。
 # %% [markdown] lang="en"
-# **Exercise 5**　Write a sentence that points at least 0.9 the same way as "一只瓢虫，蓝色背景", without a single Chinese character.
+# **Exercise 5**　Say what `target` says, but without the word ladybird. The cosine similarity of the two sentences has to reach 0.9.
 # %%
+target = say("一只瓢虫，蓝色背景", "a ladybird on a blue background")
 my_sentence = "a blue apple"
-my_answer = exercises.check_likeness(pipe, my_sentence, sentences[0])
+my_answer = exercises.check_likeness(pipe, my_sentence, target)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_likeness(pipe, "a ladybird on a blue background", sentences[0])
+my_answer = exercises.check_likeness(pipe, say("a ladybird on a blue background", "a ladybug on a blue background"), target)
+# %% [markdown] lang="zh"
+# **练习 6（没有标准答案）**　前面的图里，你觉得哪一张最像、哪一张最不像它的提示词？选一张写进 `my_choice`，再用一句话说为什么。单元格只看你答了没有。
+# %% [markdown] lang="en"
+# **Exercise 6 (no one right answer)**　Of the pictures above, which fits its prompt best, or worst? Write one into `my_choice`, and say in a sentence why. The cell checks only that you answered.
+# %%
+my_choice = ""  # 哪一张 / which one
+my_reason = ""  # 一句话 / one sentence
+my_answer = exercises.check_reason(my_choice, my_reason)

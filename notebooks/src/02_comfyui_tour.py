@@ -300,37 +300,36 @@ else:
 # %% [markdown] lang="zh"
 # ## 练习
 #
-# **练习 1**　改工作流里的一个值，让它画出黄色背景上的熊猫。
+# **练习 1**　改工作流里的一个值，让它画一只熊猫，黄色背景。
 # %% [markdown] lang="en"
 # ## Exercises
 #
-# **Exercise 1**　Change one value of the workflow so that it draws a panda on yellow.
+# **Exercise 1**　Change one value of the workflow so that it draws a panda on a yellow background.
 # %%
 from course_lib import exercises
+from course_lib.messages import say
 
 exercise = read(WORKFLOWS / "core_text_to_image.json")
-exercise.nodes["6"].widgets["text"] = "一只瓢虫，蓝色背景"
-my_answer = exercises.check_shows(Picture(run(exercise, cache=cache).pictures[0], ""), "panda", "yellow")
+exercise.nodes["6"].widgets["text"] = say("一只瓢虫，蓝色背景", "a ladybird, blue background")
+my_answer = exercises.check_shows(run(exercise).pictures[0], "panda", "yellow")
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-exercise.nodes["6"].widgets["text"] = "一只熊猫，黄色背景"
-my_answer = exercises.check_shows(Picture(run(exercise, cache=cache).pictures[0], ""), "panda", "yellow")
+exercise.nodes["6"].widgets["text"] = say("一只熊猫，黄色背景", "a panda, yellow background")
+my_answer = exercises.check_shows(run(exercise).pictures[0], "panda", "yellow")
 # %% [markdown] lang="zh"
-# **练习 2**　只改 KSampler 的 `denoise`，有几个节点要重新跑？先猜，再运行。
+# **练习 2**　只改 KSampler 的 `denoise`，有几个节点要重新运行？先猜，再运行。单元格自己从头跑两遍，所以运行几次结果都一样。
 # %% [markdown] lang="en"
-# **Exercise 2**　Change nothing but KSampler's `denoise`: how many nodes have to run again? Guess first, then run.
+# **Exercise 2**　Change nothing but KSampler's `denoise`: how many nodes have to run again? Guess first, then run. The cell runs the workflow twice from scratch, so it says the same however often you run it.
 # %%
 my_count = 7
-exercise.nodes["3"].widgets["denoise"] = 0.9
-ran_again = sum(not node.cached for node in run(exercise, cache=cache).values())
-my_answer = exercises.check_number(my_count, ran_again)
+my_answer = exercises.check_reruns(core, "3", "denoise", 0.9, my_count)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_number(3, ran_again)
+my_answer = exercises.check_reruns(core, "3", "denoise", 0.9, 3)
 # %% [markdown] lang="zh"
-# **练习 3**　这个工作流坏了：解码器的输入接错了线。看错误说了什么，把它接对。
+# **练习 3**　这个工作流坏了：解码器的输入接错了线。看错误说的是哪个节点、哪个输入，把它接对。接上了还要真的有画：运行完会查，解码的是不是采样器画的。
 # %% [markdown] lang="en"
-# **Exercise 3**　This workflow is broken: the decoder's input hangs on the wrong wire. Read what the error says, and put it right.
+# **Exercise 3**　This workflow is broken: the decoder's input hangs on the wrong wire. Read which node and which input the error names, and put it right. Running is not enough: the check also looks whether what is decoded is what the sampler drew.
 # %%
 broken = copy.deepcopy(mine)
 broken["6"]["inputs"]["samples"] = ["4", 1]
@@ -339,3 +338,11 @@ my_repair = exercises.check_runs(broken)
 # 答案 / answer
 broken["6"]["inputs"]["samples"] = ["5", 0]
 my_repair = exercises.check_runs(broken)
+# %% [markdown] lang="zh"
+# **练习 4（没有标准答案）**　你要把一个工作流发给一位没学过这门课的朋友，只让他改一个值。你会留哪一个（比如 `text`、`seed`、`steps`、`cfg`）？为什么？单元格只看你答了没有。
+# %% [markdown] lang="en"
+# **Exercise 4 (no one right answer)**　You send a workflow to a friend who has not taken this course, and let them change one value only. Which one would you leave to them (`text`, `seed`, `steps`, `cfg`, say), and why? The cell checks only that you answered.
+# %%
+my_choice = ""
+my_reason = ""  # 一句话 / one sentence
+my_answer = exercises.check_reason(my_choice, my_reason)

@@ -285,32 +285,41 @@ print(inspect.getsource(SAMPLERS["euler"]))
 # **Exercise 1**　The seed starts at 41, `control_after_generate` is `increment`, and three pictures are drawn. What does the seed field show after the third?
 # %%
 from course_lib import exercises
+from course_lib.messages import say
 
 my_seed = 41
-my_answer = exercises.check_number(my_seed, 44)
+my_answer = exercises.check_seed(my_seed, start=41, control="increment", pictures=3)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_number(44, 44)
+my_answer = exercises.check_seed(44, start=41, control="increment", pictures=3)
 # %% [markdown] lang="zh"
-# **练习 2**　只改 `denoise`：从上面那张猫出发，画一只黄色背景上的狗。
+# **练习 2**　只改 `denoise`：从上面那张猫出发，画一只狗，背景还是黄色。
 # %% [markdown] lang="en"
-# **Exercise 2**　Change `denoise` alone: from the cat above, draw a dog on yellow.
+# **Exercise 2**　Change `denoise` alone: from the cat above, draw a dog on a yellow background.
 # %%
-my_dog = generate(pipe, "一只狗，扁平风格，黄色背景", replace(settings, denoise=0.1), latent=latent)
+my_dog = generate(pipe, say("一只狗，扁平风格，黄色背景", "a dog, flat style, yellow background"), replace(settings, denoise=0.1), latent=latent)
 exercises.check_shows(my_dog, "dog-face", "yellow")
 my_dog
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-solution = generate(pipe, "一只狗，扁平风格，黄色背景", replace(settings, denoise=0.7), latent=latent)
+solution = generate(pipe, say("一只狗，扁平风格，黄色背景", "a dog, flat style, yellow background"), replace(settings, denoise=0.7), latent=latent)
 exercises.check_shows(solution, "dog-face", "yellow")
 solution
 # %% [markdown] lang="zh"
-# **练习 3**　`heun` 每一步要问 UNet 两次，只有最后一步问一次。20 步一共问几次？先算，再用下面这一格数一数。
+# **练习 3**　`heun` 每一步要问 UNet 两次，只有最后一步问一次。20 步一共问几次？先算，再让下面这个单元格数一数。
 # %% [markdown] lang="en"
 # **Exercise 3**　`heun` asks the UNet twice in each step, and once in the last. How often in 20 steps? Work it out, then let the cell count.
 # %%
 my_count = 20
-my_answer = exercises.check_number(my_count, exercises.count_calls(pipe, replace(settings, sampler_name="heun")))
+my_answer = exercises.check_calls(pipe, replace(settings, sampler_name="heun"), my_count)
 # %% tags=["solution"] jupyter={"source_hidden": true, "outputs_hidden": true}
 # 答案 / answer
-my_answer = exercises.check_number(39, exercises.count_calls(pipe, replace(settings, sampler_name="heun")))
+my_answer = exercises.check_calls(pipe, replace(settings, sampler_name="heun"), 39)
+# %% [markdown] lang="zh"
+# **练习 4（没有标准答案）**　画小可图，你会用多大的 `cfg`？看这一课量过的主体、背景、颜色和多样性，选一个数，再用一句话说为什么。单元格只看你答了没有。
+# %% [markdown] lang="en"
+# **Exercise 4 (no one right answer)**　Which `cfg` would you draw with on Tiny Kolors? Look at what this lesson measured of subject, background, colour and diversity, choose a number, and say in a sentence why. The cell checks only that you answered.
+# %%
+my_cfg = None  # 一个数 / a number
+my_reason = ""  # 一句话 / one sentence
+my_answer = exercises.check_reason(my_cfg, my_reason)

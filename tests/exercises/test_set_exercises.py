@@ -52,3 +52,42 @@ def test_mirror_licence_and_scene():
     scene = Scene((Thing("cat-face", 0.25, 0.5, 0.4), Thing("red-apple", 0.75, 0.5, 0.4)), "flat", "yellow")
     assert sets.check_scene_words(scene, "左边是一只小猫，右边是一个苹果，扁平风格，黄色背景")
     assert not sets.check_scene_words(scene, "右边是一只小猫")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_wrong_types_are_answered_and_not_raised(folder, capsys, language):
+    set_language(language)
+    offered = {"a": "cc0", "b": "by", "c": "by-nc", "d": "", "e": "by-nd", "f": "by-sa"}
+    asked = [lambda odd: sets.check_fixes(folder, odd), sets.check_mirror,
+             lambda odd: sets.check_licences(odd, offered), lambda odd: sets.check_scene_words(odd, "…")]
+    for check in asked:
+        for odd in (None, "a", 3, [1], {"1.png": 7}, {3: None}, {"一只小猫": "True"}, object()):
+            for _ in range(2):
+                assert check(odd) is False and len(capsys.readouterr().out.strip()) > 12
+    for given in ("", " ", 3, ["x"]):
+        assert not sets.check_fixes(folder, {"5.png": given}) and "5.png" in capsys.readouterr().out
+    scene = Scene((Thing("cat-face", 0.5, 0.5, 0.4),), "flat", "no such colour")
+    assert not sets.check_scene_words(scene, "…") and "no such colour" in capsys.readouterr().out
+
+
+def test_each_licence_is_refused_for_its_own_reason(capsys):
+    offered = {"a": "cc0", "c": "by-nc", "d": "", "e": "by-nd", "f": "by-sa"}
+    said = []
+    for name in "cdef":
+        assert not sets.check_licences(["a", name], offered)
+        said.append(capsys.readouterr().out)
+        assert name in said[-1] and "「」" not in said[-1]
+    assert len(set(said)) == 4
+    assert not sets.check_licences(["a", "z.jpg"], offered) and "z.jpg" in capsys.readouterr().out
+    assert sets.check_licences(("a",), offered) and sets.check_licences({"a"}, offered)
+
+
+def test_the_english_edition_asks_in_english(tmp_path):
+    set_language("en")
+    words = (sets.plant_problems(tmp_path) / "metadata.csv").read_text(encoding="utf-8-sig")
+    assert words.isascii() and "a bus, flat style, orange background" in words
+    fixes = {"9.jpg": None, "5.png": "a penguin, flat style, orange background", "7.png": None}
+    assert sets.check_fixes(tmp_path, fixes) and not sets.check_fixes(tmp_path, {})
+    scene = Scene((Thing("cat-face", 0.25, 0.5, 0.4), Thing("red-apple", 0.75, 0.5, 0.4)), "flat", "yellow")
+    assert sets.check_scene_words(
+        scene, "a cat on the left and an apple on the right, flat style, yellow background")

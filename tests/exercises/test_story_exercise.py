@@ -3,7 +3,7 @@
 import pytest
 from PIL import Image
 
-from course_lib.exercises import check_story
+from course_lib.exercises import check_empty_scenes, check_story
 from course_lib.messages import LANGUAGES, set_language
 from course_lib.pictures import emoji
 from course_lib.sampling.settings import SamplerSettings
@@ -56,3 +56,22 @@ def test_a_scene_that_shows_something_else_is_named(tmp_path, pictures, change, 
     pictures[4] = change(STORY.scenes[4])
     assert not check_story(keep(tmp_path, pictures), STORY, STYLE)
     assert "5" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_wrong_types_are_answered_and_not_raised(tmp_path, pictures, language, capsys):
+    """Without the judge: the form is looked at first."""
+    set_language(language)
+    kept = keep(tmp_path, pictures)
+    for odd in (None, "a", 3, {}, [], kept[:7], [*kept[:7], None], [*kept[:7], pictures[7]]):
+        assert check_story(odd, STORY, STYLE) is False and capsys.readouterr().out.strip()
+    for story, style in ((None, STYLE), ("birthday", STYLE), (STORY, None), (STORY, "no-style"), (STORY, [])):
+        assert check_story(kept, story, style) is False and capsys.readouterr().out.strip()
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_scenes_without_a_right_candidate(language, capsys):
+    set_language(language)
+    for answer, right in ((0.5, True), (2, False), (0, False), ("0.5", False), (None, False), (True, False)):
+        for _ in range(2):
+            assert check_empty_scenes(0.5, 4, 8, answer) is right and capsys.readouterr().out.strip()
