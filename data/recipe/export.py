@@ -86,8 +86,8 @@ def export_judge(net: torch.nn.Module, folder: Path) -> None:
 @cache
 def same_styles(subject: str, style: str) -> set[str]:
     """Name the styles in which this subject's picture is the same, `style` among them: a star is its block."""
-    pictures = {name: np.asarray(emoji.compose(emoji.Scene(subject, name, "grey", *emoji.PLACES[0], False)), dtype=float)
-                for name in emoji.BASE_STYLES}
+    scenes = {name: emoji.Scene(subject, name, "grey", *emoji.PLACES[0], False) for name in emoji.BASE_STYLES}
+    pictures = {name: np.asarray(emoji.compose(scene), dtype=float) for name, scene in scenes.items()}
     return {name for name, picture in pictures.items() if np.abs(picture - pictures[style]).mean() < SAME}
 
 
